@@ -1,0 +1,67 @@
+"""Settings come from the environment; a wrong or missing one ends the start with one line that names it.
+
+Each service declares a frozen dataclass of what it needs and reads it with `Environment`; the variables'
+names and meanings are listed in the README, "Settings".
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from environs import Env, EnvError
+from marshmallow.validate import Length, OneOf, Range
+
+T = TypeVar("T")
+
+_PORT = Range(min=1, max=65535, error="must be a port, 1 to 65535")
+
+
+def stop_start(reason: str) -> NoReturn:
+    """Ends a start that cannot succeed: one clear line on stderr, exit code 2."""
+    print(f"cannot start: {reason}", file=sys.stderr, flush=True)
+    raise SystemExit(2)
+
+
+class Environment:
+    """The PBX_… variables, each read with its rule."""
+
+    def __init__(self) -> None:
+        self._env = Env(prefix="PBX_")
+
+    def text(self, name: str, default: str | None = None, *, minimum_length: int = 1) -> str:
+        if default is None:
+            return self._env.str(name, validate=Length(min=minimum_length, error=f"at least {minimum_length} characters"))
+        return self._env.str(name, default)
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str | None = None) -> str:
+        rule = OneOf(choices, error=f"must be one of {', '.join(choices)}")
+        if default is None:
+            return self._env.str(name, validate=rule)
+        return self._env.str(name, default, validate=rule)
+
+    def port(self, name: str) -> int:
+        return self._env.int(name, validate=_PORT)
+
+    def whole_number(self, name: str, default: int, *, at_least: int, at_most: int) -> int:
+        rule = Range(min=at_least, max=at_most, error=f"must be from {at_least} to {at_most}")
+        return self._env.int(name, default, validate=rule)
+
+    def folder(self, name: str) -> Path:
+        """An absolute path to a folder that exists."""
+        path: Path = self._env.path(name)
+        if not path.is_absolute():
+            raise EnvError(f"Environment variable PBX_{name} invalid: must be an absolute path")
+        if not path.is_dir():
+            raise EnvError(f"Environment variable PBX_{name} invalid: there is no folder {path}")
+        return path
+
+
+def load(read: Callable[[Environment], T]) -> T:
+    """read's settings, or the end of the start with the variable's name and its rule."""
+    try:
+        return read(Environment())
+    except EnvError as error:
+        stop_start(" ".join(str(error).split()))
