@@ -1,0 +1,161 @@
+"""Every leg anyone dials passes here: what class a number is, and the dial string, which cannot be injected into.
+
+In an originate or bridge string `,` forks legs, `|` and `:_:` add targets, `{}`, `[]` and `<>` carry variables,
+one of which (`api_on_answer`) runs commands, and `${…}` is expanded (switch_ivr_originate.c,
+switch_channel.c: switch_channel_expand_variables). So targets match strict patterns, variable names come
+from a list, and values hold none of those characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import PhoneNumberType, shortnumberinfo
+
+_EMERGENCY_EVERYWHERE = frozenset({"110", "112"})  # N3
+_DIALLED = re.compile(r"\+?[0-9*#]{1,32}")
+
+
+class NumberClass(StrEnum):
+    EMERGENCY = "emergency"
+    INTERNAL = "internal"
+    NATIONAL = "national"
+    MOBILE = "mobile"
+    INTERNATIONAL = "international"
+    PREMIUM = "premium"
+    SATELLITE = "satellite"
+
+
+class UndiallableError(ValueError):
+    """A part of a dial string breaks its rule; .part names it."""
+
+    def __init__(self, part: str, rule: str) -> None:
+        super().__init__(f"{part} {rule}")
+        self.part = part
+        self.rule = rule
+
+
+# Inmarsat 870, global mobile satellite 881, international networks 882 and 883 (ITU E.164 list of country codes).
+_SATELLITE = ("+870", "+881", "+882", "+883")
+# Beyond what phonenumbers calls premium or shared cost: Germany's directory enquiries and mass traffic.
+_PREMIUM = ("+979", "+49118", "+49137", "+49138", "+49180", "+49190", "+49900", "+49700")
+
+
+@lru_cache(maxsize=1024)
+def is_emergency(dialled: str, country: str) -> bool:
+    """dialled: digits as they were dialled at a site in that country."""
+    if dialled in _EMERGENCY_EVERYWHERE:
+        return True
+    return dialled.isdigit() and shortnumberinfo.is_emergency_number(dialled, country)
+
+
+@lru_cache(maxsize=65536)
+def number_class(e164: str, country: str) -> NumberClass:
+    """The class of a number outside the company, seen from a site in that country.
+
+    Never EMERGENCY or INTERNAL: those are known before a number is E.164.
+    """
+    if e164.startswith(_SATELLITE):
+        return NumberClass.SATELLITE
+    if e164.startswith(_PREMIUM):
+        return NumberClass.PREMIUM
+    parsed = phonenumbers.parse(e164, None)
+    kind = phonenumbers.number_type(parsed)
+    if kind in (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST):
+        return NumberClass.PREMIUM
+    if parsed.country_code != phonenumbers.country_code_for_region(country):
+        return NumberClass.INTERNATIONAL
+    if kind in (PhoneNumberType.MOBILE, PhoneNumberType.PAGER):
+        return NumberClass.MOBILE
+    return NumberClass.NATIONAL
+
+
+class Endpoint(StrEnum):
+    DEVICE = "device"
+    """A registered handset: target is its login, domain its company's."""
+    TRUNK = "trunk"
+    """The outside: target is the gateway's name, number what it is asked to dial."""
+
+
+_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
+_VALUE = re.compile(r"[^\x00-\x1f\x7f{}\[\]<>,|'\"\\^=:$]{0,128}")
+ALLOWED_LEG_VARIABLES = frozenset({
+    "leg_timeout", "leg_delay_start", "presence_id", "origination_uuid", "alert_info", "absolute_codec_string",
+    "origination_caller_id_name", "origination_caller_id_number", "origination_privacy", "originate_timeout",
+    "ignore_early_media", "sip_cid_type", "sip_auto_answer",
+    "pbx_leg_subscriber", "pbx_leg_device", "pbx_call_id", "pbx_company", "pbx_subscriber", "pbx_device",
+    "pbx_attempt", "pbx_acting_device", "pbx_acting_subscriber", "pbx_site_number", "pbx_gateway",
+    "effective_caller_id_name", "effective_caller_id_number", "hangup_after_bridge", "continue_on_fail",
+    "call_timeout", "group_confirm_key",
+})
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    endpoint: Endpoint
+    target: str
+    domain: str = ""
+    number: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def leg_string(leg: Leg) -> str:
+    """[variables]endpoint of one leg. Raises UndiallableError."""
+    if not _NAME.fullmatch(leg.target):
+        raise UndiallableError("target", "must be a login or gateway name: a-z, 0-9, -")
+    prefix = variables_string("[", leg.variables, "]")
+    if leg.endpoint is Endpoint.DEVICE:
+        if not _DOMAIN.fullmatch(leg.domain):
+            raise UndiallableError("domain", "must be a SIP domain: a-z, 0-9, . and -")
+        # user%domain: mod_sofia looks the contact up itself, without a directory round (mod_sofia.c, sofia_outgoing_channel)
+        return f"{prefix}sofia/internal/{leg.target}%{leg.domain}"
+    if not _DIALLED.fullmatch(leg.number):
+        raise UndiallableError("number", "must be digits, * or #, with an optional leading +")
+    return f"{prefix}sofia/gateway/{leg.target}/{leg.number}"
+
+
+def dial_string(together: Sequence[Leg], *, then: Sequence[Sequence[Leg]] = (), variables: Mapping[str, str] | None = None) -> str:
+    """Legs that ring together; `then` are the groups tried after them, each only when the one before failed.
+
+    variables hold for all legs. Raises UndiallableError, also for no leg at all.
+    """
+    groups = [together, *then]
+    if not all(groups):
+        raise UndiallableError("legs", "must hold at least one leg in every group")
+    dialled = "|".join(",".join(leg_string(leg) for leg in group) for group in groups)
+    return variables_string("{", variables or {}, "}") + dialled
+
+
+def variables_string(opening: str, variables: Mapping[str, str], closing: str) -> str:
+    """{name=value,…}: the names from the list, the values free of every character with a meaning."""
+    if not variables:
+        return ""
+    return opening + ",".join(f"{name}={_checked(name, value)}" for name, value in variables.items()) + closing
+
+
+def _checked(name: str, value: str) -> str:
+    if name not in ALLOWED_LEG_VARIABLES:
+        raise UndiallableError(f"variable {name}", "is not one a leg may carry")
+    if not _VALUE.fullmatch(value):
+        raise UndiallableError(f"variable {name}", "holds a character with a meaning in dial strings, or is too long")
+    return value
+
+
+_SHOWABLE = re.compile(r"[^\w .\-&()/+]")
+
+
+def showable_name(name: str, limit: int = 64) -> str:
+    """A display name fit for a dial string and a handset: letters, digits and ` .-&()/+`; others are dropped.
+
+    For names of our own directory; a caller's text that still holds %XX after one decoding is refused by
+    returning "" (a display name can smuggle `${system(…)}` through two rounds of decoding).
+    """
+    if re.search(r"%[0-9A-Fa-f]{2}", name):
+        return ""
+    return " ".join(_SHOWABLE.sub("", name).split())[:limit]

@@ -1,0 +1,75 @@
+"""A telephone number as E.164, entered and shown in any usual form (N3). Built on phonenumbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat
+
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+# What people write: digits, a leading +, and separators. Letters ("vanity") are not telephone keys here.
+_WRITTEN = re.compile(r"\+?[0-9 ()/.\-\u2010-\u2015\u00a0]{1,40}")
+
+
+class InvalidNumber(ValueError):
+    """.rule says what is wrong with the number as entered."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PhoneNumber:
+    """.e164: "+4930123456"."""
+
+    e164: str
+
+    def __post_init__(self) -> None:
+        if not _E164.fullmatch(self.e164):
+            raise InvalidNumber("must be E.164: + and 5 to 15 digits")
+
+    @classmethod
+    def parse(cls, text: str, country: str, area_code: str = "") -> PhoneNumber:
+        """text as dialled or written at a site: +49 30 …, 0049…, 030/…, or a local number of the area.
+
+        country: ISO 3166 two letters; area_code: without its leading 0. Raises InvalidNumber.
+        """
+        written = text.strip()
+        if written[:4].lower() == "tel:":
+            written = written[4:].split(";", 1)[0]
+        written = written.replace("(0)", "", 1) if written.startswith("+") else written
+        if not _WRITTEN.fullmatch(written):
+            raise InvalidNumber("only digits, spaces, ( ) / - . and a leading + are allowed")
+        trunk_prefix = phonenumbers.ndd_prefix_for_region(country, True) or ""
+        digits = re.sub(r"[^0-9+]", "", written)
+        if not digits.startswith("+") and area_code and trunk_prefix and not digits.startswith(trunk_prefix):
+            digits = f"{trunk_prefix}{area_code}{digits}"  # local: as dialled within the area
+        try:
+            parsed = phonenumbers.parse(digits, country)
+        except NumberParseException as error:
+            raise InvalidNumber(str(error)) from error
+        if not phonenumbers.is_possible_number(parsed):
+            raise InvalidNumber("too short or too long for a telephone number")
+        return cls(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+
+    def national(self) -> str:
+        """030 123456"""
+        return self._shown(PhoneNumberFormat.NATIONAL)
+
+    def international(self) -> str:
+        """+49 30 123456"""
+        return self._shown(PhoneNumberFormat.INTERNATIONAL)
+
+    def shown_in(self, country: str) -> str:
+        """As people of this country write it."""
+        own = phonenumbers.region_code_for_number(self._parsed()) == country
+        return self.national() if own else self.international()
+
+    def _parsed(self) -> phonenumbers.PhoneNumber:
+        return phonenumbers.parse(self.e164, None)
+
+    def _shown(self, form: int) -> str:
+        return phonenumbers.format_number(self._parsed(), form)
