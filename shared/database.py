@@ -162,11 +162,15 @@ class Database:
     @contextmanager
     def _transaction(self, scope: str) -> Iterator[Transaction]:
         # The deadline is inside: an expired one drops the connection before anything tries to roll it back.
-        with _translated(), self._engine.connect() as connection:
-            with connection.begin() as transaction, _deadline(connection, self._deadline_s * 4):
-                connection.execute(text("SELECT set_config('pbx.company', :scope, true)"), {"scope": scope})
-                yield Transaction(connection)
-                transaction.commit()
+        with (
+            _translated(),
+            self._engine.connect() as connection,
+            connection.begin() as transaction,
+            _deadline(connection, self._deadline_s * 4),
+        ):
+            connection.execute(text("SELECT set_config('pbx.company', :scope, true)"), {"scope": scope})
+            yield Transaction(connection)
+            transaction.commit()
 
 
 class _ConnectionDied(DatabaseUnavailable):
@@ -194,7 +198,7 @@ def _note_disconnect(context: Any) -> None:
     connection = context.connection
     if isinstance(original, (psycopg2.OperationalError, psycopg2.InterfaceError)) and connection is not None:
         raw = getattr(connection.connection, "dbapi_connection", None) if not connection.invalidated else None
-        if raw is not None and getattr(raw, "closed", 0):
+        if raw is not None and getattr(raw, "closed", False):
             context.is_disconnect = True
 
 

@@ -113,14 +113,17 @@ def leg_string(leg: Leg) -> str:
     if leg.endpoint is Endpoint.DEVICE:
         if not _DOMAIN.fullmatch(leg.domain):
             raise UndiallableError("domain", "must be a SIP domain: a-z, 0-9, . and -")
-        # user%domain: mod_sofia looks the contact up itself, without a directory round (mod_sofia.c, sofia_outgoing_channel)
+        # user%domain: mod_sofia looks the contact up itself, without a directory round
+        # (mod_sofia.c, sofia_outgoing_channel).
         return f"{prefix}sofia/internal/{leg.target}%{leg.domain}"
     if not _DIALLED.fullmatch(leg.number):
         raise UndiallableError("number", "must be digits, * or #, with an optional leading +")
     return f"{prefix}sofia/gateway/{leg.target}/{leg.number}"
 
 
-def dial_string(together: Sequence[Leg], *, then: Sequence[Sequence[Leg]] = (), variables: Mapping[str, str] | None = None) -> str:
+def dial_string(
+    together: Sequence[Leg], *, then: Sequence[Sequence[Leg]] = (), variables: Mapping[str, str] | None = None
+) -> str:
     """Legs that ring together; `then` are the groups tried after them, each only when the one before failed.
 
     variables hold for all legs. Raises UndiallableError, also for no leg at all.

@@ -27,7 +27,7 @@ def configure(service: str, level: str = "info") -> None:
         entry["service"] = service  # a context variable would not reach new greenlets
         return entry
 
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         name_service,
         structlog.processors.add_log_level,

@@ -33,7 +33,8 @@ class Environment:
 
     def text(self, name: str, default: str | None = None, *, minimum_length: int = 1) -> str:
         if default is None:
-            return self._env.str(name, validate=Length(min=minimum_length, error=f"at least {minimum_length} characters"))
+            rule = Length(min=minimum_length, error=f"must have at least {minimum_length} characters")
+            return self._env.str(name, validate=rule)
         return self._env.str(name, default)
 
     def choice(self, name: str, choices: tuple[str, ...], default: str | None = None) -> str:

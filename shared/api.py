@@ -1,0 +1,234 @@
+"""HTTP as all services speak it: bearer tokens, one error format, OpenAPI, health, readiness, metrics.
+
+    app, api = create_app("callback", database=database, readiness={"switch": lambda: client.connected})
+    blueprint = Blueprint("calls", "calls", url_prefix="/v1/calls", description="…")
+    class Calls(MethodView):
+        @requires("subscriber")
+        @blueprint.arguments(CallRequest, example={…})
+        @blueprint.response(202, CallView, example={…})
+        def post(self, request): ... principal() ...
+    api.register_blueprint(blueprint)
+    server = serve(app, "127.0.0.1", 17081)
+
+Every error is {"error": id, "message": sentence, "field": name or null, "hint": what to do or null}; a request
+that breaks a rule is the caller's fault and gets a 4xx, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from flask_smorest import Api
+from gevent.pywsgi import WSGIServer
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
+
+from shared import metrics
+from shared.database import Database, DatabaseUnavailable, NotFound, RuleBroken
+from shared.health import Check, readiness
+
+log = structlog.get_logger()
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_BODY_BYTES = 1_000_000
+
+
+class ErrorView(Schema):
+    """The one error format."""
+
+    error = fields.String(required=True, metadata={"description": "stable id for programs"})
+    message = fields.String(required=True, metadata={"description": "what is wrong, for people"})
+    field = fields.String(allow_none=True, metadata={"description": "the part of the request it is about"})
+    hint = fields.String(allow_none=True, metadata={"description": "what to do"})
+
+
+class ApiError(Exception):
+    """Ends a request with this answer."""
+
+    def __init__(self, status: int, error: str, message: str, *, field: str | None = None,
+                 hint: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+        self.message = message
+        self.field = field
+        self.hint = hint
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who the bearer token speaks for. An operator belongs to no company."""
+
+    role: str
+    company_id: int | None
+    subscriber_id: int | None
+
+
+def principal() -> Principal:
+    found: Principal = g.principal
+    return found
+
+
+def requires(*roles: str) -> Callable[[F], F]:
+    """The request needs a token of one of these roles (401 without one, 403 with another)."""
+
+    def decorate(view: F) -> F:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            g.principal = g.authenticate()
+            if g.principal.role not in roles:
+                raise ApiError(403, "forbidden", f"this needs the role {' or '.join(roles)}",
+                               hint="use a token of that role")
+            return view(*args, **kwargs)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def create_app(service: str, *, database: Database, readiness_checks: Mapping[str, Check] | None = None,
+               title: str | None = None) -> tuple[Flask, Api]:
+    """readiness_checks come on top of the database's own."""
+    app = Flask(service)
+    app.config.update(
+        API_TITLE=title or f"{service} service",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "security": [{"bearer": []}],
+            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        },
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    api = Api(app)
+    api.ERROR_SCHEMA = ErrorView
+    checks: dict[str, Check] = {"database": database.ready, **(readiness_checks or {})}
+
+    @app.before_request
+    def prepare() -> None:
+        g.authenticate = lambda: _authenticated(database)
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        metrics.REQUESTS.labels(service, request.endpoint or "none", response.status_code).inc()
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    @app.get("/health")
+    def health() -> Response:
+        return jsonify({"service": service, "status": "up"})
+
+    @app.get("/ready")
+    def ready() -> tuple[Response, int]:
+        found = readiness(checks)
+        return jsonify({"ready": found.ready, "checks": dict(found.checks)}), 200 if found.ready else 503
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        return Response(metrics.generate_latest(), content_type=metrics.CONTENT_TYPE_LATEST)
+
+    _register_errors(app)
+    return app, api
+
+
+def serve(app: Flask, host: str, port: int) -> WSGIServer:
+    """A started server; OSError names the port when it is taken."""
+    server = WSGIServer((host, port), app, log=None, error_log=None)
+    try:
+        server.start()
+    except OSError as error:
+        raise OSError(error.errno, f"port {port} on {host}: {error.strerror or error}") from error
+    return server
+
+
+def token_sha256(token: str) -> bytes:
+    """How a token is kept: it has 256 bits of its own, so a plain hash is enough and quick to look up."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+_BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/=-]{16,256})")
+
+
+def _authenticated(database: Database) -> Principal:
+    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    found = database.call(
+        "SELECT role, company_id, subscriber_id FROM directory.token_principal(:sha256)",
+        sha256=token_sha256(match.group(1)),
+    ) if match else []
+    if not found:
+        raise ApiError(401, "unauthorized", "a valid bearer token is needed", field="Authorization",
+                       hint="send the header 'Authorization: Bearer <token>'",
+                       headers={"WWW-Authenticate": "Bearer"})
+    return Principal(**found[0])
+
+
+def _register_errors(app: Flask) -> None:
+    def answer(status: int, error: str, message: str, field: str | None = None, hint: str | None = None,
+               headers: Mapping[str, str] | None = None) -> Response:
+        response = jsonify({"error": error, "message": message, "field": field, "hint": hint})
+        response.status_code = status
+        response.headers.update(headers or {})
+        return response
+
+    @app.errorhandler(ApiError)
+    def api_error(error: ApiError) -> Response:
+        return answer(error.status, error.error, error.message, error.field, error.hint, error.headers)
+
+    @app.errorhandler(NotFound)
+    def not_found(_error: NotFound) -> Response:
+        return answer(404, "not_found", "there is no such thing here")
+
+    @app.errorhandler(RuleBroken)
+    def rule_broken(error: RuleBroken) -> Response:
+        return answer(409, "conflict", str(error), field=None, hint=error.constraint or None)
+
+    @app.errorhandler(DatabaseUnavailable)
+    def database_away(error: DatabaseUnavailable) -> Response:
+        log.warning("request without database", path=request.path, reason=str(error))
+        return answer(503, "unavailable", "the database does not answer", hint="try again shortly",
+                      headers={"Retry-After": "5"})
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = error.code or 500
+        headers = {name: value for name, value in error.get_headers() if name.lower() in ("allow", "retry-after")}
+        # webargs puts marshmallow's messages here: {"json": {"target": ["Missing data …"]}}
+        data: Mapping[str, Any] = getattr(error, "data", None) or {}
+        wrong = next(_wrong_fields(data.get("messages", {})), None)
+        if status == 422 and wrong is not None:
+            field, message = wrong
+            return answer(422, "invalid_field", f"{field}: {message}", field=field)
+        if status == 400 and wrong is not None:
+            return answer(400, "malformed_request", wrong[1])
+        name = re.sub(r"[^a-z]+", "_", error.name.lower())
+        return answer(status, name, data.get("message") or error.description or error.name, headers=headers)
+
+    @app.errorhandler(Exception)
+    def our_fault(error: Exception) -> Response:
+        log.error("request failed", path=request.path, exc_info=error)
+        return answer(500, "internal_error", "this is our fault; the operator's log has the details")
+
+
+def _wrong_fields(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """("field.sub", message) of each wrong field in marshmallow's nested messages."""
+    if isinstance(messages, Mapping):
+        for key, value in messages.items():
+            # The outermost key is where it was looked for: json, query, headers…
+            yield from _wrong_fields(value, (*path, str(key)) if path else ("",))
+    elif isinstance(messages, list):
+        names = [part for part in path if part and part != "_schema"]
+        yield ".".join(names) or "body", " ".join(str(message) for message in messages)
