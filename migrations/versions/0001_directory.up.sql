@@ -48,7 +48,7 @@ BEGIN
             created_at  timestamptz NOT NULL DEFAULT now()
         )$table$, in_schema);
     PERFORM directory.keep_companies_apart(format('%I.outbox', in_schema)::regclass);
-    EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.outbox TO %I', in_schema, owner_role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.outbox TO %I', in_schema, owner_role);
 END $$;
 
 CREATE TABLE directory.companies (

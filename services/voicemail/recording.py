@@ -1,0 +1,91 @@
+"""What a WAV file in the spool really holds. Core: bytes and numbers in, verdict out.
+
+FreeSWITCH (mod_sndfile, libsndfile) writes a header of 44 bytes with a length of zero when it opens the
+file and the true length when it closes it; so a header that agrees with the size of the file says
+"closed". It reports success on a full disk: only the size of the file tells how much was kept.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+HEADER_BYTES = 44
+_LAYOUT = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_PCM = 1
+
+
+class NotARecording(ValueError):
+    """The bytes are not the start of a WAV file as the switch writes it; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class WavHeader:
+    channels: int
+    sample_rate: int
+    data_bytes: int
+    """As the header says: 0 while the file is being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """.samples per channel, from the size of the file, which cannot lie."""
+
+    sample_rate: int
+    channels: int
+    samples: int
+    audio_bytes: int
+    closed: bool
+    """The switch finished it: header and size agree."""
+
+    @property
+    def duration_ms(self) -> int:
+        return self.samples * 1000 // self.sample_rate
+
+
+def parse_header(start: bytes) -> WavHeader:
+    """The header in the first 44 bytes. Raises NotARecording."""
+    if len(start) < HEADER_BYTES:
+        raise NotARecording(f"only {len(start)} bytes")
+    (riff, _, wave, fmt, fmt_bytes, coding, channels, rate, _, _, bits, data, data_bytes) = _LAYOUT.unpack(
+        start[:HEADER_BYTES]
+    )
+    if (riff, wave, fmt, data) != (b"RIFF", b"WAVE", b"fmt ", b"data") or fmt_bytes != 16:
+        raise NotARecording("not a WAV header of 44 bytes")
+    if coding != _PCM or bits != 16 or channels not in (1, 2) or not 1000 <= rate <= 192_000:
+        raise NotARecording(f"not 16 bit PCM: coding {coding}, {bits} bit, {channels} channels, {rate} Hz")
+    return WavHeader(channels, rate, data_bytes)
+
+
+def measure(start: bytes, file_bytes: int) -> Recording:
+    """The recording whose file begins with start and has file_bytes bytes. Raises NotARecording."""
+    header = parse_header(start)
+    data_bytes = file_bytes - HEADER_BYTES
+    samples = data_bytes // (2 * header.channels)
+    return Recording(
+        sample_rate=header.sample_rate,
+        channels=header.channels,
+        samples=samples,
+        audio_bytes=file_bytes,
+        closed=header.data_bytes == data_bytes,
+    )
+
+
+def header_for(recording: Recording) -> bytes:
+    """The header such a file should have: for one whose writer was killed before it could say the length."""
+    data_bytes = recording.samples * 2 * recording.channels
+    block = 2 * recording.channels
+    return _LAYOUT.pack(
+        b"RIFF", 36 + data_bytes, b"WAVE", b"fmt ", 16, _PCM, recording.channels, recording.sample_rate,
+        recording.sample_rate * block, block, 16, b"data", data_bytes,
+    )
+
+
+def is_short(recording: Recording, reported_samples: int | None) -> bool:
+    """True when the disk took less than the switch says it wrote (record_samples, switch_ivr_play_say.c).
+
+    One packet of 20 ms may be counted and not written when the caller hangs up in the middle of it.
+    """
+    if reported_samples is None:
+        return False
+    return recording.samples + recording.sample_rate // 50 < reported_samples

@@ -1,0 +1,143 @@
+"""The spool: recordings as files, each with its note until the database has it. Shell: files only.
+
+    recordings/<message id>.wav    written by the switch
+    recordings/<message id>.json   the message's note: there from before the beep until the row is committed
+    recordings/<message id>.mp3    made by the worker
+    fallback/<leg>_<mailbox>….wav  written by the dialplan when this service was away (sweeper.py)
+    refused/                       recordings nobody can place; kept for the operator
+
+Every name comes from an id that was checked to be a UUID; nothing else reaches a path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.voicemail.mailbox import LeftMessage, note_text, read_note
+from services.voicemail.recording import (
+    HEADER_BYTES,
+    NotARecording,
+    Recording,
+    header_for,
+    measure,
+)
+
+
+class Spool:
+    """The folders below PBX_SPOOL; made when they are missing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.recordings = root / "recordings"
+        self.fallback = root / "fallback"
+        self.refused = root / "refused"
+
+    def prepare(self) -> None:
+        for folder in (self.recordings, self.fallback, self.refused):
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+
+    def audio(self, message_id: str) -> Path:
+        return self.recordings / f"{uuid.UUID(message_id)}.wav"
+
+    def mp3(self, message_id: str) -> Path:
+        return self.recordings / f"{uuid.UUID(message_id)}.mp3"
+
+    def note(self, message_id: str) -> Path:
+        return self.recordings / f"{uuid.UUID(message_id)}.json"
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.recordings).free
+
+    # Notes
+
+    def write_note(self, message: LeftMessage) -> None:
+        """Appears whole or not at all, also after a power cut."""
+        write_whole(self.note(message.message_id), note_text(message).encode())
+
+    def read_note(self, path: Path) -> LeftMessage:
+        """Raises UnreadableNote, or FileNotFoundError when it was dealt with meanwhile."""
+        return read_note(path.read_text(encoding="utf-8", errors="replace"))
+
+    def notes(self) -> Iterator[Path]:
+        yield from sorted(self.recordings.glob("*.json"))
+
+    def fallback_recordings(self) -> Iterator[Path]:
+        yield from sorted(self.fallback.glob("*.wav"))
+
+    def drop_note(self, message_id: str) -> None:
+        self.note(message_id).unlink(missing_ok=True)
+
+    # Audio
+
+    def measure(self, path: Path) -> Recording | None:
+        """What the file holds; None when there is none, or nothing usable in it."""
+        try:
+            with path.open("rb") as file:
+                start = file.read(HEADER_BYTES)
+                return measure(start, os.fstat(file.fileno()).st_size)
+        except (FileNotFoundError, NotARecording):
+            return None
+
+    def make_lasting(self, path: Path) -> None:
+        """Audio and its name on the disk, whatever happens to the power. Blocks: call it in a thread."""
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        _sync_folder(path.parent)
+
+    def finish_header(self, path: Path, recording: Recording) -> None:
+        """For a recording whose writer was killed: the length it has, in its header."""
+        with path.open("r+b") as file:
+            file.write(header_for(recording))
+            file.truncate(HEADER_BYTES + recording.samples * 2 * recording.channels)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def last_change(self, path: Path) -> float | None:
+        try:
+            return path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def erase(self, message_id: str) -> None:
+        """Every file of the message."""
+        for path in (self.audio(message_id), self.mp3(message_id), self.note(message_id)):
+            path.unlink(missing_ok=True)
+
+    def adopt(self, path: Path, message: LeftMessage) -> None:
+        """Makes a recording of the dialplan's fallback one of ours: note first, then the audio's new name."""
+        self.write_note(message)
+        path.replace(self.audio(message.message_id))
+        _sync_folder(self.recordings)
+
+    def refuse(self, path: Path) -> None:
+        """Out of the sweeper's way, not out of the world."""
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(self.refused / path.name)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """content under path, or the file as it was before: never a part of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
