@@ -25,8 +25,8 @@ import psycopg2
 from psycopg2 import sql
 
 from operations import places
-from operations.ports import refuse_taken_ports
 from operations.places import SERVERS_RUN, VAR
+from operations.ports import refuse_taken_ports
 from operations.screen import Trouble, step
 from operations.secrets_file import keep_secrets, write_private
 from operations.supervision import Program, Supervisor, is_alive, last_line

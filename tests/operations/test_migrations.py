@@ -76,7 +76,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: ScratchDatabase, tm
     (versions / "0002_bad.up.sql").write_text("CREATE TABLE half (x int); SELECT nonsense;")
     (versions / "0002_bad.down.sql").write_text("DROP TABLE half;")
     monkeypatch.setattr(migrate, "MIGRATIONS", tmp_path)
-    with pytest.raises(migrate.Trouble, match="rolled back.*nonsense"):
+    with pytest.raises(migrate.Trouble, match=r"rolled back.*nonsense"):
         migrate.up(empty.admin_url)
     assert migrate.current(empty.admin_url) == "0001_good"
     assert {row[2] for row in what_is_there(empty.admin_url) if row[0] == "column"} == {"good"}
