@@ -56,7 +56,7 @@ def celery_app(name: str, broker_url: str, queues: Sequence[str]) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_heartbeat=10,
         # Publisher confirms: send_task returns only when the broker has the message.
-        broker_transport_options={"confirm_publish": True, "read_timeout": 10, "write_timeout": 10},
+        broker_transport_options={"confirm_publish": True, "read_timeout": 10, "write_timeout": 10, "max_retries": 1},
         enable_utc=True,
     )
     return app

@@ -1,5 +1,7 @@
 """Real servers for tests: a scratch database and a scratch vhost per test session, made when first asked for."""
 
+from shared import patched  # noqa: F401, I001  (first, as in the services)
+
 from collections.abc import Iterator, Mapping
 
 import pytest

@@ -1,0 +1,164 @@
+"""The database layer against a real PostgreSQL: companies stay apart, nothing waits for ever."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+
+import gevent
+import pytest
+from gevent.server import StreamServer
+
+from shared.database import Database, DatabaseError, DatabaseUnavailable, NotFound, RuleBroken
+
+ADD_SITE = "INSERT INTO directory.sites (company_id, name, area_code) VALUES (:id, 'Berlin', '30')"
+
+
+@pytest.fixture
+def owner(admin_database_url: str) -> Iterator[Database]:
+    database = Database(admin_database_url, pool_size=2)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def reader(service_database_urls: Mapping[str, str]) -> Iterator[Database]:
+    database = Database(service_database_urls["callback"], pool_size=2)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def two_companies(owner: Database) -> Iterator[tuple[int, int]]:
+    with owner.platform() as tx:
+        ids = [
+            tx.one(
+                "INSERT INTO directory.companies (name, sip_domain) VALUES (:name, :domain) RETURNING company_id",
+                name=name, domain=f"{name}.example",
+            ).company_id
+            for name in ("eins", "zwei")
+        ]
+        for company_id in ids:
+            tx.execute(ADD_SITE, id=company_id)
+    yield ids[0], ids[1]
+    with owner.platform() as tx:
+        tx.execute("DELETE FROM directory.companies WHERE company_id = ANY(:ids)", ids=ids)
+
+
+def test_a_company_sees_only_itself_whatever_the_query_asks_for(
+    reader: Database, two_companies: tuple[int, int]
+) -> None:
+    first, second = two_companies
+    with reader.company(first) as tx:
+        assert {row.company_id for row in tx.rows("SELECT * FROM directory.sites")} == {first}
+        assert tx.rows("SELECT * FROM directory.sites WHERE company_id = :other", other=second) == []
+
+
+def test_a_query_that_named_no_company_is_an_error_of_the_database(
+    reader: Database, two_companies: tuple[int, int]
+) -> None:
+    with pytest.raises(DatabaseError, match=r"pbx\.company|bigint"):
+        reader.call("SELECT * FROM directory.sites")
+
+
+def test_the_company_of_one_transaction_does_not_leak_into_the_next(
+    reader: Database, two_companies: tuple[int, int]
+) -> None:
+    with reader.company(two_companies[0]):
+        pass
+    with reader.company(two_companies[1]) as tx:
+        assert {row.company_id for row in tx.rows("SELECT * FROM directory.sites")} == {two_companies[1]}
+
+
+def test_a_service_cannot_write_what_another_owns(reader: Database, two_companies: tuple[int, int]) -> None:
+    with pytest.raises(DatabaseError, match="permission denied"), reader.company(two_companies[0]) as tx:
+        tx.execute("UPDATE directory.sites SET name = 'Bonn'")
+
+
+def test_an_exception_rolls_back(owner: Database, two_companies: tuple[int, int]) -> None:
+    with pytest.raises(KeyError), owner.company(two_companies[0]) as tx:
+        tx.execute("UPDATE directory.sites SET name = 'Bonn' WHERE company_id = :id", id=two_companies[0])
+        raise KeyError
+    with owner.company(two_companies[0]) as tx:
+        assert tx.rows("SELECT * FROM directory.sites WHERE name = 'Bonn'") == []
+
+
+def test_one_without_a_row_is_not_found_and_a_broken_rule_is_named(
+    owner: Database, two_companies: tuple[int, int]
+) -> None:
+    with pytest.raises(NotFound), owner.company(two_companies[0]) as tx:
+        tx.one("SELECT * FROM directory.sites WHERE name = 'Nirgends'")
+    with pytest.raises(RuleBroken) as broken, owner.company(two_companies[0]) as tx:
+        tx.execute(ADD_SITE, id=two_companies[0])
+    assert broken.value.constraint == "sites_company_id_name_key"
+
+
+def test_the_eleventh_additional_number_is_refused(owner: Database, two_companies: tuple[int, int]) -> None:
+    company_id = two_companies[0]
+    with pytest.raises(RuleBroken) as broken, owner.company(company_id) as tx:
+        site_id = tx.one("SELECT site_id FROM directory.sites WHERE company_id = :id", id=company_id).site_id
+        subscriber_id = tx.one(
+            "INSERT INTO directory.subscribers (company_id, site_id, last_name, extension)"
+            " VALUES (:company, :site, 'Muster', '21') RETURNING subscriber_id", company=company_id, site=site_id,
+        ).subscriber_id
+        for position in range(11):
+            tx.execute(
+                "INSERT INTO directory.numbers (number, company_id, site_id, subscriber_id)"
+                " VALUES (:number, :company, :site, :subscriber)",
+                number=f"+49309999{position:04}", company=company_id, site=site_id, subscriber=subscriber_id,
+            )
+        assert position == 10, "the refusal came before the eleventh"
+    assert broken.value.constraint == "at_most_ten_additional_numbers"
+
+
+@pytest.mark.parametrize("extension", ["7712", "781", "110", "112", "1", "12a"])
+def test_reserved_extensions_are_refused(owner: Database, two_companies: tuple[int, int], extension: str) -> None:
+    with pytest.raises(RuleBroken), owner.company(two_companies[0]) as tx:
+        tx.execute(
+            "INSERT INTO directory.subscribers (company_id, site_id, last_name, extension)"
+            " SELECT company_id, site_id, 'Muster', :extension FROM directory.sites WHERE company_id = :id",
+            extension=extension, id=two_companies[0],
+        )
+
+
+def test_three_slow_queries_take_the_time_of_one(owner: Database) -> None:
+    database = Database(owner.url, pool_size=3)
+    started = time.monotonic()
+    gevent.joinall([gevent.spawn(database.call, "SELECT pg_sleep(0.5)") for _ in range(3)], raise_error=True)
+    assert time.monotonic() - started < 1.2, "psycopg2 blocked the hub"
+    database.close()
+
+
+def test_no_server_is_unavailable_at_once() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(DatabaseUnavailable):
+        Database(f"postgresql://nobody:x@127.0.0.1:{port}/none").call("SELECT 1")
+
+
+def test_a_server_that_accepts_and_says_nothing_is_unavailable_in_time() -> None:
+    silent = StreamServer(("127.0.0.1", 0), lambda connection, _address: gevent.sleep(30))
+    silent.start()
+    database = Database(f"postgresql://nobody:x@127.0.0.1:{silent.server_port}/none", connect_timeout_s=0.3)
+    started = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        database.call("SELECT 1")
+    with pytest.raises(DatabaseUnavailable), database.company(1):
+        pass
+    assert time.monotonic() - started < 2
+    silent.stop(timeout=0)
+
+
+def test_a_query_past_its_deadline_ends_and_the_pool_recovers(owner: Database) -> None:
+    with pytest.raises(DatabaseUnavailable, match="no answer within"):
+        owner.call("SELECT pg_sleep(3)", deadline_s=0.2)
+    assert owner.call("SELECT 1 AS one")[0].one == 1
+
+
+def test_a_connection_the_server_closed_is_replaced_unseen(owner: Database, admin_database_url: str) -> None:
+    pid = owner.call("SELECT pg_backend_pid() AS pid")[0].pid
+    with Database(admin_database_url).platform() as tx:
+        tx.execute("SELECT pg_terminate_backend(:pid)", pid=pid)
+    assert owner.call("SELECT 1 AS one")[0].one == 1

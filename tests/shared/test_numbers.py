@@ -1,0 +1,112 @@
+"""Numbers as people write them, their classes, and dial strings nobody can inject into."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.dialling import (
+    Endpoint,
+    Leg,
+    NumberClass,
+    UndiallableError,
+    dial_string,
+    is_emergency,
+    number_class,
+    showable_name,
+)
+from shared.phone_number import InvalidNumber, PhoneNumber
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["+493055500021", "+49 30 55500021", "+49 (0)30 5550-0021", "0049 30 55500021", "030/55500021", "55500021",
+     "tel:+49-30-55500021", " 030.555.00021 "],
+)
+def test_every_usual_form_is_the_same_number(written: str) -> None:
+    assert PhoneNumber.parse(written, "DE", "30").e164 == "+493055500021"
+
+
+@pytest.mark.parametrize("written", ["", "abc", "+", "12345678901234567890", "030 55500021; drop", "++49", "\r\n"])
+def test_what_is_no_number_is_refused_with_a_rule(written: str) -> None:
+    with pytest.raises(InvalidNumber) as refused:
+        PhoneNumber.parse(written, "DE", "30")
+    assert refused.value.rule
+
+
+def test_a_number_is_shown_nationally_at_home_and_internationally_abroad() -> None:
+    number = PhoneNumber("+493055500021")
+    assert number.shown_in("DE") == "030 55500021"
+    assert number.shown_in("AT") == "+49 30 55500021"
+
+
+@pytest.mark.parametrize(
+    ("e164", "expected"),
+    [("+499001234567", "premium"), ("+491371234567", "premium"), ("+491801234567", "premium"), ("+4911833", "premium"),
+     ("+979123456789", "premium"), ("+881612345678", "satellite"), ("+870123456789", "satellite"),
+     ("+491711234567", "mobile"), ("+493012345678", "national"), ("+12125550100", "international"),
+     ("+441632960000", "international")],
+)
+def test_number_classes_seen_from_germany(e164: str, expected: str) -> None:
+    assert number_class(e164, "DE") is NumberClass(expected)
+
+
+def test_emergency_numbers_are_the_sites_and_110_and_112_everywhere() -> None:
+    assert is_emergency("112", "US")
+    assert is_emergency("110", "DE")
+    assert is_emergency("911", "US")
+    assert not is_emergency("911", "DE")
+    assert not is_emergency("1122", "DE")
+
+
+def test_legs_ring_together_and_trunks_follow_one_another() -> None:
+    first = Leg(Endpoint.DEVICE, "anna-desk", "m.example", variables={"presence_id": "21@m.example"})
+    assert dial_string([first, Leg(Endpoint.TRUNK, "t-1", number="+4912345")]) == (
+        "[presence_id=21@m.example]sofia/internal/anna-desk%m.example,sofia/gateway/t-1/+4912345"
+    )
+    assert dial_string(
+        [Leg(Endpoint.TRUNK, "t-1", number="112")], then=[[Leg(Endpoint.TRUNK, "t-2", number="112")]],
+        variables={"pbx_call_id": "c"},
+    ) == "{pbx_call_id=c}sofia/gateway/t-1/112|sofia/gateway/t-2/112"
+
+
+@pytest.mark.parametrize(
+    "leg",
+    [Leg(Endpoint.DEVICE, "x,loopback/1", "m.example"), Leg(Endpoint.DEVICE, "x", "m|y"), Leg(Endpoint.DEVICE, "x", ""),
+     Leg(Endpoint.TRUNK, "t", number="1:_:2"), Leg(Endpoint.TRUNK, "t", number=""),
+     Leg(Endpoint.TRUNK, "t", number="${system(id)}"), Leg(Endpoint.TRUNK, "t", number="1" * 33),
+     Leg(Endpoint.TRUNK, "t", number="1", variables={"api_on_answer": "x"}),
+     Leg(Endpoint.TRUNK, "t", number="1", variables={"pbx_call_id": "a,b"})],
+)
+def test_a_part_that_breaks_its_rule_is_refused(leg: Leg) -> None:
+    with pytest.raises(UndiallableError):
+        dial_string([leg])
+
+
+def test_no_leg_at_all_is_refused() -> None:
+    with pytest.raises(UndiallableError, match="at least one"):
+        dial_string([])
+
+
+@given(value=st.text(max_size=40))
+def test_no_value_can_change_what_is_dialled(value: str) -> None:
+    try:
+        leg = Leg(Endpoint.DEVICE, "anna", "m.example", variables={"origination_caller_id_name": value})
+        dialled = dial_string([leg])
+    except UndiallableError:
+        return
+    assert dialled == f"[origination_caller_id_name={value}]sofia/internal/anna%m.example"
+    assert not set(value) & set("{}[]<>,|'\"\\^=:$\r\n\0")
+
+
+@given(name=st.text(max_size=80))
+def test_a_showable_name_fits_a_dial_string(name: str) -> None:
+    shown = showable_name(name)
+    dial_string([Leg(Endpoint.DEVICE, "anna", "m.example", variables={"origination_caller_id_name": shown})])
+    assert len(shown) <= 64
+
+
+def test_a_name_that_would_be_decoded_twice_is_dropped() -> None:
+    assert showable_name("Jörg Müller-Lüdenscheidt") == "Jörg Müller-Lüdenscheidt"
+    assert showable_name("%24%7Bsystem(id)%7D") == ""
