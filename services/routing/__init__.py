@@ -1,0 +1,1 @@
+"""Who rings: every decision about a call."""

@@ -1,0 +1,261 @@
+"""Everything a rung may ask about a call, as it stands at one moment; `now` is one of the facts.
+
+Made by directory.py from one answer of the database; decided upon by ladder.py and outgoing.py, which
+touch nothing else. A setting nobody has made yet has its "off" as the default here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+MOST_REDIRECTIONS = 5  # R12
+RING_S = 5  # R2: one ring
+NETWORK_RING_LIMIT_S = 120
+
+
+class ForwardReason(StrEnum):
+    """Why a call was sent on; the values are those of a Diversion header (RFC 5806, section 4)."""
+
+    ALWAYS = "unconditional"
+    BUSY = "user-busy"
+    NO_ANSWER = "no-answer"
+    NOT_REACHABLE = "unavailable"
+    SELECTIVE = "time-of-day"
+    NIGHT = "out-of-service"
+    RULE = "follow-me"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. subscriber_id None: from outside the company."""
+
+    subscriber_id: int | None = None
+    extension: str = ""
+    number: str = ""
+    """E.164 of an outside caller; empty when withheld or unknown."""
+    name: str = ""
+    """From the company directory, never from the caller's own telephone."""
+    withheld: bool = False
+    main_number: str = ""
+    calls_back_an_emergency_call: bool = False  # N5
+
+    @property
+    def is_internal(self) -> bool:
+        return self.subscriber_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """One line of a barring profile (N5): the longest prefix that fits decides."""
+
+    prefix: str
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A stretch of the week; weekday 0 is Monday, minutes count from midnight at the site."""
+
+    weekday: int
+    from_minute: int
+    to_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerRule:
+    """R3 and R4: a condition about the caller and the time, and what follows when it holds."""
+
+    name: str
+    numbers: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    internal: bool = False
+    external: bool = False
+    anonymous: bool = False
+    hours: tuple[Hours, ...] = ()
+    is_exception: bool = False
+    target: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intercept:
+    """G9: announcement, then end or `target`."""
+
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    target: str
+    """An extension of the company, or E.164."""
+    rings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """R11: when the mailbox takes a call."""
+
+    always: bool = False
+    busy: bool = False
+    no_answer: bool = False
+    rings: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    subscriber_id: int
+    extension: str
+    device_ids: tuple[str, ...]
+    do_not_disturb: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutiveFilter:
+    """E1. rules decide when neither `internal` nor `external` covers the caller."""
+
+    internal: bool = True
+    external: bool = True
+    rules: tuple[CallerRule, ...] = ()
+    assistants: tuple[Assistant, ...] = ()
+    also_rings_the_executive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    site_id: int = 0
+    country: str = "DE"
+    area_code: str = ""
+    main_number: str = ""
+    time_zone: str = "Europe/Berlin"
+    night_target: str = ""
+    """Not empty: the site is switched to night now (G6), by hand or by its schedule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One person's settings: all the ladder asks about the one who is called."""
+
+    subscriber_id: int
+    extension: str
+    name: str = ""
+    language: str = "de"
+    main_number: str = ""
+    site: Site = Site()
+    device_ids: tuple[str, ...] = ()
+    call_limit: int = 20
+    calls_up: int = 0
+    distinctive_rings: Mapping[str, str] = field(default_factory=dict)
+    """Own number -> Alert-Info (N2)."""
+
+    intercept_incoming: Intercept | None = None
+    intercept_outgoing: Intercept | None = None
+    barring_incoming: tuple[Range, ...] = ()
+    barring_outgoing: tuple[Range, ...] = ()
+    barring_forwarded: tuple[Range, ...] = ()
+    enterprise_incoming: tuple[CallerRule, ...] = ()
+    enterprise_outgoing: tuple[CallerRule, ...] = ()
+    negative_list: tuple[CallerRule, ...] = ()
+    positive_list_on: bool = False
+    positive_list: tuple[CallerRule, ...] = ()
+    rejects_anonymous: bool = False
+    selective_forwarding_on: bool = False
+    selective_forwarding: tuple[CallerRule, ...] = ()
+
+    forward_always: Forwarding | None = None
+    forward_busy: Forwarding | None = None
+    forward_no_answer: Forwarding | None = None
+    forward_not_reachable: Forwarding | None = None
+    mailbox: Mailbox = Mailbox()
+
+    executive_filter: ExecutiveFilter | None = None
+    do_not_disturb: bool = False
+    call_waiting: bool = True
+    remote_office: str = ""
+    """Not empty: Remote Office is on, with this number (R9)."""
+    simultaneous_ring: tuple[str, ...] = ()
+    """Empty while R8 is switched off."""
+    shared_line_device_ids: tuple[str, ...] = ()
+    speed_dials: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    company_id: int
+    domain: str
+    trunks: tuple[str, ...] = ()
+    """Gateways in the order they are tried (O4)."""
+    allowed_classes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """One step the call was already sent on: from whom, and why."""
+
+    place: str
+    number: str
+    name: str
+    reason: ForwardReason
+
+
+class HandedOutBy(StrEnum):
+    """What hands a call to a member instead of the caller having dialled him (G2)."""
+
+    HUNT_GROUP = "hunt_group"
+    QUEUE = "queue"
+    GROUP_CALL = "group_call"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """A call that enters a subscriber's ladder."""
+
+    now: datetime
+    company: Company
+    caller: Caller
+    callee_id: int
+    people: Mapping[int, Subscriber]
+    """The callee, and everyone his forwards lead to within the company."""
+    owners: Mapping[str, int] = field(default_factory=dict)
+    """Extension or number of a forward -> subscriber of the company."""
+    dialled: str = ""
+    redirections: tuple[Redirection, ...] = ()
+    handed_out_by: HandedOutBy | None = None
+
+    @property
+    def callee(self) -> Subscriber:
+        return self.people[self.callee_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """What a subscriber dialled, read with his site's country and area code."""
+
+    digits: str
+    number: str = ""
+    """E.164, empty when it is none."""
+    number_class: str = ""
+    is_emergency: bool = False
+    lamp_owner_id: int | None = None
+    """For a lamp key: whom it shows, resolved through presence's watched list."""
+    is_lamp: bool = False
+    pick_up_leg_uuid: str = ""
+    """For a lamp key: a call that rings there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingFacts:
+    """A call that a subscriber makes."""
+
+    now: datetime
+    company: Company
+    subscriber: Subscriber | None
+    """None: the leg belongs to the company, but is nobody's telephone (a caller somebody transferred)."""
+    caller: Caller
+    dialled: Dialled
+    owner_id: int | None
+    """Subscriber of the same company who owns what was dialled."""
+    people: Mapping[int, Subscriber]
+    owners: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,64 @@
+"""What the switch says of ringing that ended -> one of the ladder's three outcomes.
+
+Causes are those of FreeSWITCH 1.11.2: sip codes become causes in sofia.c (sofia_sip_response_to_cause table
+sip_cause_to_freeswitch), a device nobody registered has no leg and so no entry in originate_causes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.routing.plan import Outcome, Ring, Step, TrunkLeg
+
+_BUSY = frozenset({"USER_BUSY", "CALL_REJECTED"})
+# NO_USER_RESPONSE is SIP 480 without a Q.850 cause: a handset that rang and gave up says so.
+_NO_ANSWER = frozenset({"NO_ANSWER", "ALLOTTED_TIMEOUT", "NO_USER_RESPONSE", "PROGRESS_TIMEOUT"})
+# Ended because of another leg, so it says nothing about its own place.
+_NO_STATEMENT = frozenset({"ORIGINATOR_CANCEL", "LOSE_RACE", "PICKED_OFF", "NONE"})
+# The trunk worked and the far network answered about the number: another trunk would say the same.
+_ABOUT_THE_NUMBER = frozenset({
+    "UNALLOCATED_NUMBER", "NUMBER_CHANGED", "INVALID_NUMBER_FORMAT", "SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED",
+})
+CALL_IS_OVER = frozenset({"SUCCESS", "ORIGINATOR_CANCEL", "PICKED_OFF", "LOSE_RACE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """originate_disposition, and the cause of every leg that was made."""
+
+    disposition: str
+    leg_causes: tuple[str, ...] = ()
+
+
+def read_report(disposition: str | None, originate_causes: str | None) -> Report:
+    """originate_causes is `uuid;CAUSE`, or several of them as an array `ARRAY::uuid;CAUSE|:uuid;CAUSE`
+    (switch_event.c, EVENT push; switch_ivr_originate.c adds one per leg)."""
+    legs = (originate_causes or "").removeprefix("ARRAY::").split("|:")
+    causes = tuple(leg.partition(";")[2] for leg in legs if ";" in leg)
+    return Report(disposition or "NONE", causes)
+
+
+def outcome_of(report: Report) -> Outcome:
+    """Leg by leg: a rejection of a handset ends it as busy (R10); one that rang on makes it "no answer";
+    busy when everyone reached was; else nothing could be reached."""
+    causes = [cause for cause in report.leg_causes if cause not in _NO_STATEMENT]
+    if "CALL_REJECTED" in causes:
+        return Outcome.BUSY
+    if report.disposition in _NO_ANSWER or _NO_ANSWER.intersection(causes):
+        return Outcome.NO_ANSWER
+    if _BUSY.intersection(causes) or report.disposition in _BUSY:
+        return Outcome.BUSY
+    return Outcome.NOT_REACHABLE
+
+
+def next_step(ring: Ring, report: Report) -> Step:
+    step = ring.after(outcome_of(report))
+    if _ABOUT_THE_NUMBER.intersection((*report.leg_causes, report.disposition)):
+        while isinstance(step, Ring) and _same_number(step, ring):
+            step = step.not_reachable
+    return step
+
+
+def _same_number(one: Ring, other: Ring) -> bool:
+    first, second = one.legs[0], other.legs[0]
+    return isinstance(first, TrunkLeg) and isinstance(second, TrunkLeg) and first.number == second.number

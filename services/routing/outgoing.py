@@ -1,0 +1,192 @@
+"""The ladder of a call that is made: the first rung that answers decides; docs/precedence.md, last paragraph.
+
+emergency > feature code or speed dial > intercept > enterprise rule > barring > extension > number outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from services.routing.facts import NETWORK_RING_LIMIT_S, CallFacts, Dialled, OutgoingFacts, Subscriber
+from services.routing.ladder import decide
+from services.routing.plan import (
+    Announce,
+    Decision,
+    Looked,
+    PickUp,
+    Reject,
+    Ring,
+    Shown,
+    Step,
+    with_trunks,
+)
+from services.routing.rungs.barring import may_be_dialled
+from services.routing.rungs.lists import rule_covers
+from services.routing.rungs.said import Saw
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    saw: Saw = ()
+    decision: Decision | None = None
+    """None: the next rung is asked."""
+
+
+class Rung(NamedTuple):
+    name: str
+    asks: Callable[[OutgoingFacts], Said]
+
+
+def route(facts: OutgoingFacts) -> Decision:
+    """Where a dialled call goes; the last rung always answers."""
+    trace: list[Looked] = []
+    for rung in OUTGOING:
+        said = rung.asks(facts)
+        trace.append(Looked("outgoing", rung.name, said.saw, "decided" if said.decision else "passed"))
+        if said.decision:
+            return Decision(
+                said.decision.step, said.decision.rung or rung.name, (*trace, *said.decision.trace))
+    raise AssertionError("the last rung always answers")
+
+
+def emergency_calls_always_go_out(facts: OutgoingFacts) -> Said:
+    """N3: whatever is barred or intercepted, over any trunk that works, with the site's number."""
+    if not facts.dialled.is_emergency:
+        return Said((("emergency", False),))
+    subscriber = facts.subscriber
+    site_number = subscriber.site.main_number or subscriber.main_number if subscriber else ""
+    return Said((("emergency", True),), Decision(
+        emergency_step(facts.dialled.digits, facts.company.trunks, site_number, _language(facts)), "", ()))
+
+
+def emergency_step(digits: str, trunks: tuple[str, ...], site_number: str, language: str) -> Step:
+    announcement = Announce("not-reachable", language, "NETWORK_OUT_OF_ORDER", "emergency_no_trunk")
+    ring = Ring(
+        legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason="emergency", shown=Shown(site_number),
+        busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"), not_reachable=announcement,
+    )
+    return with_trunks(trunks, digits, site_number, 0, ring) or announcement
+
+
+def lamp_keys_call_or_pick_up(facts: OutgoingFacts) -> Said:
+    """P1: the key calls the watched person, or takes the call that rings there."""
+    dialled = facts.dialled
+    if not dialled.is_lamp:
+        return Said()
+    if dialled.lamp_owner_id is None or dialled.lamp_owner_id not in facts.people:
+        return Said((("watched", None),), _announced("number-not-assigned", "UNALLOCATED_NUMBER", "lamp_unset", facts))
+    called = _entering_the_ladder(facts, dialled.lamp_owner_id)
+    if dialled.pick_up_leg_uuid:
+        step = PickUp(dialled.pick_up_leg_uuid, called.step)
+        return Said((("rings", True),), Decision(step, "", called.trace))
+    return Said((("rings", False),), called)
+
+
+def codes_and_speed_dials_are_resolved(facts: OutgoingFacts) -> Said:
+    """A speed dial becomes its number, which enters at the top again (once: it holds no further code)."""
+    digits = facts.dialled.digits
+    if not digits.startswith(("*", "#")):
+        return Said((("code", False),))
+    speed_dials: Mapping[str, str] = facts.subscriber.speed_dials if facts.subscriber else {}
+    number = speed_dials.get(digits[3:]) if digits.startswith("*80") else None
+    if number and not number.startswith(("*", "#")):
+        again = replace(facts, dialled=Dialled(number, number if number.startswith("+") else ""),
+                        owner_id=facts.owners.get(number))
+        return Said((("speed_dial", digits[3:]),), route(again))
+    return Said((("code", digits),), _announced("code-unknown", "SERVICE_NOT_IMPLEMENTED", "code_unknown", facts))
+
+
+def intercepted_people_hear_so(facts: OutgoingFacts) -> Said:
+    intercept = facts.subscriber.intercept_outgoing if facts.subscriber else None
+    if intercept is None:
+        return Said((("intercepted", False),))
+    return Said((("intercepted", True),),
+                _announced("call-not-permitted", "OUTGOING_CALL_BARRED", "intercepted", facts))
+
+
+def enterprise_rules_are_followed(facts: OutgoingFacts) -> Said:
+    """G10, outgoing: the rules look at whom one calls."""
+    rules = facts.subscriber.enterprise_outgoing if facts.subscriber else ()
+    if not rules or facts.subscriber is None:
+        return Said()
+    owner = facts.people.get(facts.owner_id) if facts.owner_id is not None else None
+    other = replace(
+        facts.caller, subscriber_id=facts.owner_id, withheld=False,
+        extension=owner.extension if owner else "", number=facts.dialled.number, main_number=facts.dialled.number,
+    )
+    zone = facts.subscriber.site.time_zone
+    covering = [rule for rule in rules if rule_covers(rule, other, facts.now, zone)]
+    if not covering or any(rule.is_exception or rule.action == "allow" for rule in covering):
+        return Said((("rule", covering[0].name if covering else None),))
+    return Said((("rule", covering[0].name),),
+                _announced("call-not-permitted", "OUTGOING_CALL_BARRED", "rule", facts))
+
+
+def barred_numbers_are_refused(facts: OutgoingFacts) -> Said:
+    """N5, and the classes the company allows: for every number outside."""
+    dialled, subscriber = facts.dialled, facts.subscriber
+    if facts.owner_id is not None or not dialled.number:
+        return Said((("class", "internal"),))
+    if subscriber is None:
+        return Said((("class", dialled.number_class), ("subscriber", None)),
+                    _announced("number-barred", "OUTGOING_CALL_BARRED", "barred", facts))
+    refusal = may_be_dialled(dialled.number, dialled.number_class, facts.company, subscriber.barring_outgoing)
+    if refusal:
+        return Said((("class", dialled.number_class), ("refused", refusal)),
+                    _announced("number-barred", "OUTGOING_CALL_BARRED", "barred", facts))
+    return Said((("class", dialled.number_class),))
+
+
+def colleagues_are_rung(facts: OutgoingFacts) -> Said:
+    """An extension, or a number of the same company: the colleague's ladder says where it rings."""
+    if facts.owner_id is None or facts.owner_id not in facts.people:
+        return Said((("owner", None),))
+    return Said((("owner", facts.people[facts.owner_id].extension),), _entering_the_ladder(facts, facts.owner_id))
+
+
+def everything_else_goes_outside(facts: OutgoingFacts) -> Said:
+    dialled, subscriber = facts.dialled, facts.subscriber
+    if not dialled.number or subscriber is None:
+        return Said((), _announced("number-not-assigned", "UNALLOCATED_NUMBER", "unknown_number", facts))
+    shown_number = subscriber.main_number or subscriber.site.main_number
+    if not shown_number:  # O2: never a number the company does not own
+        return Said((), _announced("number-barred", "OUTGOING_CALL_BARRED", "no_number_to_show", facts))
+    ring = Ring(
+        legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason="outside", shown=Shown(shown_number),
+        busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"),
+        not_reachable=Announce("not-reachable", _language(facts), "NORMAL_TEMPORARY_FAILURE", "not_reachable"),
+    )
+    step = with_trunks(facts.company.trunks, dialled.number, shown_number, subscriber.subscriber_id, ring)
+    if step is None:
+        return Said((("trunks", 0),), _announced("not-reachable", "NETWORK_OUT_OF_ORDER", "no_trunk", facts))
+    return Said((("trunks", len(facts.company.trunks)),), Decision(step, "", ()))
+
+
+OUTGOING: tuple[Rung, ...] = (
+    Rung("emergency", emergency_calls_always_go_out),
+    Rung("lamp key", lamp_keys_call_or_pick_up),
+    Rung("feature code or speed dial", codes_and_speed_dials_are_resolved),
+    Rung("intercept", intercepted_people_hear_so),
+    Rung("enterprise rule", enterprise_rules_are_followed),
+    Rung("barring", barred_numbers_are_refused),
+    Rung("extension", colleagues_are_rung),
+    Rung("external number", everything_else_goes_outside),
+)
+
+
+def _entering_the_ladder(facts: OutgoingFacts, callee_id: int) -> Decision:
+    return decide(CallFacts(
+        now=facts.now, company=facts.company, caller=facts.caller, callee_id=callee_id, people=facts.people,
+        owners=facts.owners, dialled=facts.dialled.number or facts.dialled.digits,
+    ))
+
+
+def _announced(prompt: str, cause: str, reason: str, facts: OutgoingFacts) -> Decision:
+    return Decision(Announce(prompt, _language(facts), cause, reason), "", ())
+
+
+def _language(facts: OutgoingFacts) -> str:
+    subscriber: Subscriber | None = facts.subscriber
+    return subscriber.language if subscriber else "de"

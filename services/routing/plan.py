@@ -1,0 +1,149 @@
+"""What to do with a call next, and after each result of that: the whole way is planned when the call comes in.
+
+A plan is a tree of steps that travels with the call in one channel variable, so the next question ("nobody
+answered, what now?") is answered from it by whichever routing process is asked, without a new look at
+settings that may have changed meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Union
+
+from services.routing.facts import Redirection
+
+
+class Outcome(StrEnum):
+    """How ringing ended without an answer, in the words of the ladder."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    NOT_REACHABLE = "not_reachable"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLeg:
+    """A registered handset of a subscriber."""
+
+    device_id: str
+    subscriber_id: int
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkLeg:
+    """A number outside, through a gateway, under a number the company owns."""
+
+    trunk: str
+    number: str
+    shown_number: str
+    subscriber_id: int
+    """In whose name, and at whose cost."""
+
+
+Leg = Union[DeviceLeg, TrunkLeg]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the telephone that rings shows of the caller."""
+
+    number: str = ""
+    name: str = ""
+    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Play a prompt without answering, then end with a cause."""
+
+    prompt: str
+    language: str
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """End at once: the caller hears the tone of the cause."""
+
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToMailbox:
+    subscriber_id: int
+    extension: str
+    language: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    legs: tuple[Leg, ...]
+    ring_timeout_s: int
+    busy: Step
+    no_answer: Step
+    not_reachable: Step
+    reason: str
+    callee_id: int | None = None
+    shown: Shown = Shown()
+    redirections: tuple[Redirection, ...] = ()
+    alert_info: str = ""
+
+    def after(self, outcome: Outcome) -> Step:
+        if outcome is Outcome.BUSY:
+            return self.busy
+        return self.no_answer if outcome is Outcome.NO_ANSWER else self.not_reachable
+
+
+@dataclass(frozen=True, slots=True)
+class PickUp:
+    """Take a ringing call; when it is gone by then, go on with `otherwise`."""
+
+    leg_uuid: str
+    otherwise: Step
+    reason: str = "picked_up"
+
+
+Step = Union[Ring, Announce, Reject, ToMailbox, PickUp]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One line of the trace: what a rung looked at and what it said."""
+
+    place: str
+    """Extension of the person whose rung it is, or "outgoing"."""
+    rung: str
+    saw: tuple[tuple[str, object], ...]
+    said: str
+
+    def as_json(self) -> dict[str, object]:
+        return {"place": self.place, "rung": self.rung, "saw": dict(self.saw), "said": self.said}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    step: Step
+    rung: str
+    """Name of the rung that decided first."""
+    trace: tuple[Looked, ...]
+
+
+def ring_timeout_s(rings: int) -> int:
+    """The switch counts whole seconds of the clock, so one more than the rings take (design/decisions.md, 6)."""
+    return rings * 5 + 1
+
+
+def with_trunks(
+    trunks: tuple[str, ...], number: str, shown_number: str, subscriber_id: int, ring: Ring,
+) -> Ring | None:
+    """ring over the first trunk; when it fails, not when it is busy or nobody answers, over the next (O4)."""
+    planned: Ring | None = None
+    for trunk in reversed(trunks):
+        leg = TrunkLeg(trunk, number, shown_number, subscriber_id)
+        planned = replace(ring, legs=(leg,), not_reachable=planned or ring.not_reachable)
+    return planned

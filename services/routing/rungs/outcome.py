@@ -1,0 +1,61 @@
+"""What follows when ringing ended without an answer: forward, then mailbox, then what the caller hears.
+
+The order is the product's (docs/precedence.md). Where forward and mailbox wait for different numbers of rings the
+shorter comes first; at a tie the forward wins (R11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.routing.facts import CallFacts, Forwarding, ForwardReason, Subscriber
+from services.routing.plan import Announce, Outcome, Reject, ToMailbox
+from services.routing.rungs.said import Forward
+
+
+@dataclass(frozen=True, slots=True)
+class AfterRings:
+    """A wish that comes true after so many rings."""
+
+    rings: int
+    wish: Forward | ToMailbox
+
+
+def wishes_after(outcome: Outcome, facts: CallFacts) -> tuple[Forward | ToMailbox | Announce | Reject, ...]:
+    """Best first; the last one always comes true. For no answer see after_rings()."""
+    callee = facts.callee
+    if outcome is Outcome.BUSY:
+        end: Announce | Reject = Reject("USER_BUSY", "busy")
+        forward, mailbox, reason = callee.forward_busy, callee.mailbox.busy, ForwardReason.BUSY
+    elif outcome is Outcome.NOT_REACHABLE:
+        end = Announce("not-reachable", callee.language, "SUBSCRIBER_ABSENT", "not_reachable")
+        forward, mailbox, reason = callee.forward_not_reachable, callee.mailbox.no_answer, ForwardReason.NOT_REACHABLE
+    else:
+        end = Reject("NO_ANSWER", "no_answer")
+        return (end,)
+    if facts.handed_out_by:  # G2: neither his forwards nor his mailbox
+        return (end,)
+    wishes: tuple[Forward | ToMailbox, ...] = ()
+    if forward:
+        wishes += (Forward(forward.target, reason),)
+    if mailbox:
+        wishes += (_mailbox(callee, outcome.value),)
+    return (*wishes, end)
+
+
+def after_rings(facts: CallFacts) -> tuple[AfterRings, ...]:
+    """What takes an unanswered call, soonest first; empty: it rings on to the network's limit."""
+    callee = facts.callee
+    if facts.handed_out_by:
+        return ()
+    found: list[AfterRings] = []
+    forward: Forwarding | None = callee.forward_no_answer
+    if forward:
+        found.append(AfterRings(forward.rings, Forward(forward.target, ForwardReason.NO_ANSWER)))
+    if callee.mailbox.no_answer:
+        found.append(AfterRings(callee.mailbox.rings, _mailbox(callee, Outcome.NO_ANSWER.value)))
+    return tuple(sorted(found, key=lambda one: one.rings))  # stable: at a tie the forward stays first
+
+
+def _mailbox(callee: Subscriber, reason: str) -> ToMailbox:
+    return ToMailbox(callee.subscriber_id, callee.extension, callee.language, reason)

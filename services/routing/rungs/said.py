@@ -1,0 +1,54 @@
+"""What a rung answers: what it looked at, and what it wants, best first. No wish: the next rung is asked.
+
+A rung only wishes. Whether a forward may be made (barring, loop guard) and where it leads is found out by the
+ladder, which falls to the next wish, or the next rung, when it may not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from services.routing.facts import ForwardReason
+from services.routing.plan import Announce, Leg, Outcome, Reject, ToMailbox
+
+Saw = tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    target: str
+    reason: ForwardReason
+
+
+@dataclass(frozen=True, slots=True)
+class GoesTo:
+    """Straight to an outcome, as if it had rung and ended so."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RingAt:
+    """Where it rings: own legs, and outside numbers reached through a trunk each."""
+
+    legs: tuple[Leg, ...] = ()
+    numbers: tuple[str, ...] = ()
+    alert_info: str = ""
+
+
+Wish = Union[Forward, GoesTo, RingAt, Announce, Reject, ToMailbox]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    saw: Saw = ()
+    wishes: tuple[Wish, ...] = ()
+
+
+def nothing(**saw: object) -> Said:
+    return Said(tuple(saw.items()))
+
+
+def wants(*wishes: Wish, **saw: object) -> Said:
+    return Said(tuple(saw.items()), wishes)
