@@ -1,0 +1,1 @@
+"""The event socket: bytes -> wire -> events, commands -> wire -> bytes, and who keeps the line up."""
