@@ -50,20 +50,27 @@ class OutboundServer:
         self._peers = [ipaddress.ip_network(peer) for peer in peers]
         self._pool = Pool(call_limit)
         self._server: StreamServer | None = None
+        self._listener: Any = None
         self._last_served: gevent.Greenlet[..., None] | None = None
         self._calls: set[OutboundCall] = set()
 
     def start(self) -> None:
         """Listen; OSError names the port when it cannot be had. Port 0 takes a free one into .port."""
-        server = StreamServer((self.host, self.port), self._serve, backlog=_BACKLOG, spawn=self._pool)
+        listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            server.start()
+            listener.bind((self.host, self.port))
+            listener.listen(_BACKLOG)
         except OSError as error:
+            listener.close()
             raise OSError(
                 error.errno, f"cannot listen for calls on {self.host} port {self.port}: {error.strerror}"
             ) from error
-        self.port = int(server.server_port or 0)
-        self._server = server
+        listener.setblocking(False)
+        self.port = int(listener.getsockname()[1])
+        self._listener = listener
+        self._server = StreamServer(listener, self._serve, spawn=self._pool)
+        self._server.start()
 
     @property
     def calls(self) -> int:
@@ -77,12 +84,11 @@ class OutboundServer:
             return
         server.stop_accepting()
         waiting = []
-        listener: Any = server.socket
-        listener.settimeout(0)
         with contextlib.suppress(BlockingIOError):
             while True:
-                waiting.append(listener.accept())
+                waiting.append(self._listener.accept())
         server.close()
+        self._listener.close()
         self._last_served = gevent.spawn(self._serve_last, waiting)
 
     def _serve_last(self, waiting: list[tuple[Any, Any]]) -> None:
