@@ -51,3 +51,14 @@ def _holder(port: int) -> str:
         except OSError:
             continue
     return ""
+
+
+def udp_port_is_bound(port: int) -> bool:
+    for table in ("udp", "udp6"):
+        try:
+            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        if any(int(line.split()[1].rpartition(":")[2], 16) == port for line in lines):
+            return True
+    return False

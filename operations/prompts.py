@@ -102,7 +102,8 @@ def _copy_music(folder: Path) -> None:
             shutil.copyfile(source, fresh)
             fresh.rename(target)
     if not any(folder.glob("*.wav")):
-        raise Trouble("There is no music on hold", f"apt install asterisk-moh-opsound-wav, or put WAV files into {folder}")
+        raise Trouble("There is no music on hold",
+                      f"apt install asterisk-moh-opsound-wav, or put WAV files into {folder}")
 
 
 if __name__ == "__main__":

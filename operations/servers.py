@@ -330,6 +330,13 @@ def ensure_vhost(name: str) -> None:
         _rabbitmqctl("set_permissions", "-p", name, "pbx", ".*", ".*", ".*")
 
 
+def empty_vhost(name: str) -> None:
+    """A vhost of this name without queues and messages."""
+    if _broker_answers(name):
+        _rabbitmqctl("delete_vhost", name)
+    ensure_vhost(name)
+
+
 def drop_vhost(name: str) -> None:
     _rabbitmqctl("delete_vhost", name)
 

@@ -1,0 +1,45 @@
+# The telephone system, from a bare Debian or Ubuntu: `make up`, then `make test`.
+# Every line that begins with `name: ## …` is a target; `make help` prints them.
+
+PBX := ./operations/run
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs call demo test bench faults lint pins
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PBX_SWITCH=simulator|freeswitch|external chooses the switch, FREESWITCH_BIN names its program,"
+	@echo "  PBX_PORTS=27000 moves all ports (a second clone on one machine)."
+
+up: ## install what is missing, start everything, wait until it is healthy, print where it is
+	@$(PBX) up
+
+down: ## stop everything that `make up` started; data and mail stay
+	@$(PBX) down
+
+status: ## how each process is, and why one is not ready
+	@$(PBX) status
+
+logs: ## follow all logs (only one: make logs P=routing)
+	@$(PBX) logs $(P)
+
+call: ## click-to-dial over HTTP: make call FROM=anna TO=22
+	@$(PBX) call "$(FROM)" "$(TO)"
+
+demo: ## a call, a voicemail, its mail, the lamps, a click: played and told as a timeline
+	@$(PBX) demo
+
+test: ## lint, unit tests, then every story on the simulator and on FreeSWITCH where there is one
+	@$(PBX) test
+
+bench: ## measure; writes var/report/bench.json
+	@$(PBX) bench
+
+faults: ## break things and see that calls survive; writes var/report/faults.json
+	@$(PBX) faults
+
+lint: ## ruff, mypy, import-linter
+	@$(PBX) lint
+
+pins: ## pin requirements*.in anew, with hashes
+	@$(PBX) pins
