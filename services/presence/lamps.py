@@ -32,8 +32,8 @@ LAST_KEY = 8
 
 _USER = re.compile(r"([0-9]{2,6})-([1-9])-([a-z0-9]{10,32})")
 _ANSWERABLE = re.compile(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}")
-# What is left of a name after the switch's own rules for header values and XML's for characters.
-_UNFIT_FOR_XML = re.compile("[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Neither control characters, which no header may hold, nor what XML has no place for.
+_UNFIT_FOR_XML = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from services.presence.lamps import LampAddress
-
-WATCHED_MAX = 8
-"""P1; the ninth is refused."""
+from services.presence.lamps import LAST_KEY, LampAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Device:
 
 
 class People:
-    """Immutable; a changed list makes a new one (with_watched), a changed table a new reading."""
+    """Immutable; whatever changes in the tables makes a new reading."""
 
     def __init__(
         self,
@@ -56,10 +53,6 @@ class People:
         for watcher, positions in self._watched.items():
             for position, subscriber_id in positions.items():
                 self._watchers.setdefault(subscriber_id, []).append((watcher, position))
-
-    def with_watched(self, watcher_id: int, watched_ids: Sequence[int]) -> People:
-        watched = {**self._watched, watcher_id: dict(enumerate(watched_ids, start=1))}
-        return People(self._persons.values(), self._devices.values(), watched)
 
     @property
     def subscriber_ids(self) -> Iterable[int]:
@@ -123,13 +116,15 @@ class People:
         )
 
     def all_addresses(self) -> tuple[LampAddress, ...]:
-        """Every lamp that somebody's list gives a person to."""
-        return tuple(
-            address
-            for watcher, positions in self._watched.items()
-            for position in positions
-            for address in self.addresses_at(watcher, position)
-        )
+        """Every lamp of everybody who has a list: first those with a person, then the empty positions,
+        which may still be lit from a longer list."""
+        shown: list[LampAddress] = []
+        empty: list[LampAddress] = []
+        for watcher in self._watched:
+            watched = self.watched_by(watcher)
+            for position in range(1, LAST_KEY + 1):
+                (shown if position in watched else empty).extend(self.addresses_at(watcher, position))
+        return (*shown, *empty)
 
 
 NOBODY = People((), (), {})

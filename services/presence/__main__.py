@@ -1,0 +1,58 @@
+"""python -m services.presence: what the lamps show."""
+
+from shared import patched  # noqa: F401, I001  (first)
+
+import signal
+from typing import Any
+
+import gevent
+import structlog
+from gevent.event import Event as Flag
+
+from services.presence import settings as presence_settings
+from services.presence.api import make_app
+from services.presence.store import read_people
+from services.presence.switch_events import SwitchEvents
+from shared import logs, settings
+from shared.api import serve
+from shared.database import Database, wait_until_reachable
+from shared.esl.client import InboundClient
+from shared.esl.errors import AuthenticationFailed
+from shared.watchdog import beat
+
+log = structlog.get_logger()
+
+
+def main() -> None:
+    config = settings.load(presence_settings.read)
+    logs.configure("presence", config.log_level)
+    beat()
+    database = Database(config.database_url)
+    wait_until_reachable(database, settings.stop_start)
+    client = InboundClient(config.esl_host, config.esl_port, config.esl_password, name="presence")
+    presence = SwitchEvents(client, read_people=lambda: read_people(database))
+    app = make_app(presence, database, {"switch": lambda: client.synced})
+    try:
+        server = serve(app, config.bind, config.http_port)
+    except OSError as error:
+        settings.stop_start(str(error))
+    endless: list[Any] = presence.start()
+    try:
+        client.wait_connected(10)
+    except AuthenticationFailed as error:
+        settings.stop_start(f"the switch refused us: {error}")
+    log.info("started", http=f"{config.bind}:{config.http_port}", switch=f"{config.esl_host}:{config.esl_port}")
+
+    stop = Flag()
+    gevent.signal_handler(signal.SIGTERM, stop.set)
+    gevent.signal_handler(signal.SIGINT, stop.set)
+    gevent.wait([stop, *endless], count=1)
+    server.stop(timeout=1)
+    client.stop()
+    database.close()
+    if not stop.is_set():
+        raise SystemExit("a part of presence ended that never should")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""HTTP: whose list it is, then the same three resources for subscribers (their own) and operators (anyone's).
+
+    /v1/watched, /v1/lamps, /v1/lamps/events                          subscriber
+    /v1/subscribers/<id>/watched, …/lamps, …/lamps/events             operator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response
+from flask.views import MethodView
+from flask_smorest import Api, Blueprint
+
+from services.presence.feed import TooManyPages
+from services.presence.people import Person
+from services.presence.schemas import (
+    LAMPS_EXAMPLE,
+    REQUEST_EXAMPLE,
+    WATCHED_EXAMPLE,
+    LampsView,
+    WatchedRequest,
+    WatchedView,
+)
+from services.presence.store import replace_watched
+from services.presence.switch_events import PEOPLE_READ_AT_MOST_EVERY_S, SwitchEvents
+from services.presence.watching import WatchRefused
+from shared.api import ApiError, create_app, principal, requires
+from shared.database import Database, RuleBroken
+
+
+def make_app(presence: SwitchEvents, database: Database, readiness_checks: Mapping[str, Any]) -> Flask:
+    app, api = create_app("presence", database=database, readiness_checks=readiness_checks)
+    _Resources(presence, database).register(api)
+    return app
+
+
+class _Resources:
+    def __init__(self, presence: SwitchEvents, database: Database) -> None:
+        self._presence = presence
+        self._database = database
+
+    def register(self, api: Api) -> None:
+        api.register_blueprint(self._blueprint(
+            "own", "/v1", "subscriber", "The subscriber's own list and lamps."))
+        api.register_blueprint(self._blueprint(
+            "any", "/v1/subscribers/<int:subscriber_id>", "operator", "Any subscriber's, for operators."))
+
+    def _blueprint(self, name: str, prefix: str, role: str, description: str) -> Blueprint:
+        resources = self
+        blueprint = Blueprint(name, name, url_prefix=prefix, description=description)
+
+        @blueprint.route("/watched")
+        class Watched(MethodView):
+            @requires(role)
+            @blueprint.response(200, WatchedView, example=WATCHED_EXAMPLE)
+            def get(self, subscriber_id: int | None = None) -> dict[str, Any]:
+                """Whom the lamp keys show, in their order"""
+                return resources.watched(resources.watcher(subscriber_id))
+
+            @requires(role)
+            @blueprint.arguments(WatchedRequest, example=REQUEST_EXAMPLE)
+            @blueprint.response(200, WatchedView, example=WATCHED_EXAMPLE)
+            def put(self, request: dict[str, Any], subscriber_id: int | None = None) -> dict[str, Any]:
+                """Replace the list: lamps and pages follow at once, handsets need no change"""
+                return resources.replace(resources.watcher(subscriber_id), request)
+
+        @blueprint.route("/lamps")
+        class Lamps(MethodView):
+            @requires(role)
+            @blueprint.response(200, LampsView, example=LAMPS_EXAMPLE)
+            def get(self, subscriber_id: int | None = None) -> dict[str, Any]:
+                """What the lamps show now"""
+                return {"lamps": resources.lamps(resources.watcher(subscriber_id))}
+
+        @blueprint.route("/lamps/events")
+        class LampEvents(MethodView):
+            @requires(role)
+            @blueprint.response(200, content_type="text/event-stream", description=(
+                "Server-sent events: `snapshot` with all lamps first and whenever the list changes, then `lamp` with"
+                " each one that changes, a comment every 15 s."))
+            def get(self, subscriber_id: int | None = None) -> Response:
+                """The lamps as a stream of events"""
+                return resources.events(resources.watcher(subscriber_id))
+
+        return blueprint
+
+    def watcher(self, subscriber_id: int | None) -> Person:
+        """subscriber_id: from an operator's path; None: the subscriber himself."""
+        wanted = subscriber_id if subscriber_id is not None else principal().subscriber_id
+        if wanted is None:
+            raise ApiError(403, "forbidden", "this needs the token of a subscriber")
+        person = self._presence.board.people.person(wanted)
+        if person is None:
+            self._presence.read_people(at_most_every_s=PEOPLE_READ_AT_MOST_EVERY_S)
+            person = self._presence.board.people.person(wanted)
+        if person is None:
+            raise ApiError(404, "not_found", "there is no such subscriber", field="subscriber_id")
+        return person
+
+    def watched(self, watcher: Person) -> dict[str, Any]:
+        people = self._presence.board.people.watched_by(watcher.subscriber_id)
+        return {"watched": [
+            {"position": position, "subscriber_id": person.subscriber_id, "extension": person.extension,
+             "name": person.name}
+            for position, person in people.items()
+        ]}
+
+    def replace(self, watcher: Person, request: dict[str, Any]) -> dict[str, Any]:
+        [(field, chosen)] = request.items()
+        try:
+            replace_watched(self._database, watcher.company_id, watcher.subscriber_id, chosen)
+        except WatchRefused as refused:
+            place = field if refused.place is None else f"{field}.{refused.place}"
+            raise ApiError(422, refused.error, f"{place}: {refused.message}", field=place,
+                           hint=refused.hint) from refused
+        except RuleBroken as broken:  # a colleague deleted in the same moment
+            raise ApiError(409, "conflict", str(broken), field=field, hint="try again") from broken
+        self._presence.read_people()
+        return self.watched(watcher)
+
+    def lamps(self, watcher: Person) -> list[dict[str, Any]]:
+        return self._presence.feed.lamps_of(watcher.subscriber_id)
+
+    def events(self, watcher: Person) -> Response:
+        try:
+            stream = self._presence.feed.stream(watcher.subscriber_id)
+        except TooManyPages as error:
+            raise ApiError(429, "too_many_streams", str(error), hint="close one") from error
+        return Response(stream, content_type="text/event-stream",
+                        headers={"X-Accel-Buffering": "no"})

@@ -1,0 +1,33 @@
+"""What presence needs to know to start; names and meanings in the README, "Settings"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.logs import LEVELS
+from shared.settings import Environment
+
+
+@dataclass(frozen=True)
+class Settings:
+    database_url: str
+    broker_url: str
+    bind: str
+    http_port: int
+    esl_host: str
+    esl_port: int
+    esl_password: str
+    log_level: str
+
+
+def read(env: Environment) -> Settings:
+    return Settings(
+        database_url=env.text("DATABASE_URL_PRESENCE"),
+        broker_url=env.text("BROKER_URL"),
+        bind=env.text("BIND", "127.0.0.1"),
+        http_port=env.port("PRESENCE_HTTP_PORT"),
+        esl_host=env.text("ESL_HOST", "127.0.0.1"),
+        esl_port=env.port("ESL_PORT"),
+        esl_password=env.text("ESL_PASSWORD"),
+        log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
+    )

@@ -1,0 +1,264 @@
+"""What the switch tells, turned into lamps; and put right by looking at the switch itself.
+
+    CHANNEL_CALLSTATE -> CallsUp        \\
+    sofia::register … -> Registrations  -> Board -> who changed -> LampSender (handsets), Feed (pages)
+    PRESENCE_PROBE    -> Subscriptions  /
+    every 60 s, and after any gap: show channels, show registrations, the tables -> the same way
+
+After a gap the handsets' lamps are unknown too, and all are sent again. mod_sofia takes a PRESENCE_IN only
+for profiles that are up (sofia_presence.c actual_sofia_presence_event_handler goes through the list of them), and
+sofia::profile_start is fired when the profile's thread is merely launched (sofia.c), so we ask until it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import gevent
+import structlog
+from gevent.lock import BoundedSemaphore
+
+from services.presence import registrations as registered
+from services.presence.board import Board
+from services.presence.feed import Feed
+from services.presence.lamp_sender import LampSender
+from services.presence.lamps import DARK, PROTOCOL, LampAddress, answerable, parse_address, presence_headers
+from services.presence.people import People
+from services.presence.subscriptions import Subscriptions
+from shared import calls_up
+from shared.calls_up import TABLE_DELAY_S, CallsUp
+from shared.database import DatabaseError, DatabaseUnavailable
+from shared.esl.client import InboundClient
+from shared.esl.commands import send_event
+from shared.esl.errors import CommandRejected, EslError, MissingHeader
+from shared.esl.events import Event
+from shared.metrics import SHORT_TIMES_S, Counter, Gauge, Histogram
+
+log = structlog.get_logger()
+
+PROFILE = "internal"
+PROFILE_START = "sofia::profile_start"
+EVENTS = (*calls_up.EVENTS, "PRESENCE_PROBE", *registered.EVENTS, f"CUSTOM {PROFILE_START}")
+
+RECONCILE_EVERY_S = 60.0
+PROFILE_STARTS_WITHIN_S = 15.0
+PEOPLE_READ_AT_MOST_EVERY_S = 2.0
+
+EVENT_LAG_S = Histogram("pbx_presence_event_lag_seconds", "From the switch's time stamp until an event is folded",
+                        buckets=SHORT_TIMES_S)
+EVENTS_REFUSED = Counter("pbx_presence_events_refused_total", "Events that lacked what they must have")
+CORRECTIONS = Counter("pbx_presence_corrections_total", "Subscribers whose state only the reconciliation put right")
+LEGS_UP = Gauge("pbx_presence_legs_up", "Legs that are up on the switch")
+DEVICES = Gauge("pbx_presence_devices_registered", "Devices registered at the switch")
+SUBSCRIPTIONS = Gauge("pbx_presence_lamp_subscriptions", "Lamp subscriptions of handsets that were heard of")
+
+
+class SwitchEvents:
+    def __init__(
+        self,
+        client: InboundClient,
+        *,
+        read_people: Callable[[], People],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """client: not started yet; start() gives it its handlers."""
+        self._client = client
+        self._read_people = read_people
+        self._clock = clock
+        self._calls = CallsUp()
+        self._registrations = registered.Registrations()
+        self._subscriptions = Subscriptions()
+        self.board = Board(self._calls, self._registrations)
+        self.feed = Feed(self.board)
+        self._sender = LampSender(client.send, self.board.picture_at, clock=clock)
+        self._looking = BoundedSemaphore()
+        self._reading = BoundedSemaphore()
+        self._people_read_at = float("-inf")
+        client.listen(self.take, self.after_gap, names=EVENTS)
+
+    def start(self) -> list[gevent.Greenlet[..., None]]:
+        """The tables are read before anything is heard; raises what the database raises.
+
+        Answers the greenlets that never end: where one does, the process has no business going on.
+        """
+        self.read_people()
+        self._client.start()
+        return [gevent.spawn(self._sender.run), gevent.spawn(self._reconcile_for_ever)]
+
+    # -- what the switch tells ------------------------------------------------------------------
+
+    def take(self, event: Event) -> None:
+        try:
+            self._take(event)
+        except (MissingHeader, ValueError) as error:
+            EVENTS_REFUSED.inc()
+            log.warning("event refused", name=event.get("Event-Name"), reason=str(error))
+        stamp = event.get("Event-Date-Timestamp")
+        if stamp is not None and stamp.isdecimal():
+            EVENT_LAG_S.observe(max(0.0, time.time() - int(stamp) / 1e6))
+
+    def _take(self, event: Event) -> None:
+        if event.name == "CHANNEL_CALLSTATE":
+            changed = self._calls.take(calls_up.news_of(event), self._clock())
+            self._show(self.board.refresh_presences(changed))
+        elif event.name == "PRESENCE_PROBE":
+            self._take_probe(event)
+        elif event.subclass == PROFILE_START:
+            gevent.spawn(self._send_all_when_profile_is_up)
+        else:
+            self._take_registration(event)
+
+    def _take_registration(self, event: Event) -> None:
+        present = event.subclass == registered.REGISTERED
+        changed = self._registrations.take(
+            registered.registration_of(event), present=present, now=self._clock())
+        self._show(self.board.refresh_devices(changed))
+        if not present and not changed:
+            # Another registration of the device is believed in; the list says whether it is still there.
+            self._look_when_table_caught_up()
+
+    def _take_probe(self, event: Event) -> None:
+        if event.get("proto") != PROTOCOL:
+            return
+        text = event.require("to")
+        address = parse_address(text)
+        call_id = event.get("sub-call-id") or ""
+        expires_s = int(event.get("expires") or 0)
+        if address is not None and self.board.people.owner_of(address) is None:
+            gevent.spawn(self._answer_after_reading, address, event.get("from"), call_id, expires_s)
+        elif address is not None:
+            self._answer(address, event.get("from"), call_id, expires_s)
+        elif expires_s > 0:
+            self._answer_dark(text, call_id)
+        SUBSCRIPTIONS.set(self._subscriptions.count)
+
+    def _answer_after_reading(self, address: LampAddress, watcher: str | None, call_id: str, expires_s: int) -> None:
+        """A key nobody knows may be of a device made a moment ago."""
+        try:
+            self.read_people(at_most_every_s=PEOPLE_READ_AT_MOST_EVERY_S)
+        except (DatabaseUnavailable, DatabaseError) as error:
+            log.warning("tables not read", reason=str(error))
+        self._answer(address, watcher, call_id, expires_s)
+
+    def _answer(self, address: LampAddress, watcher: str | None, call_id: str, expires_s: int) -> None:
+        owner = self.board.people.owner_of(address)
+        if expires_s <= 0:
+            self._subscriptions.end(address, call_id)
+        elif owner is None:
+            self._answer_dark(f"{PROTOCOL}+{address.user}@{address.domain}", call_id)
+        elif not self.board.people.may_watch_as((watcher or "").partition("@")[0], owner):
+            log.warning("lamp key used by a foreign handset", lamp=address.user, watcher=watcher)
+            self._answer_dark(f"{PROTOCOL}+{address.user}@{address.domain}", call_id)
+        else:
+            self._subscriptions.begin(address, call_id, expires_s=expires_s, now=self._clock())
+            self._sender.wake([address], again=True)
+
+    def _answer_dark(self, text: str, call_id: str) -> None:
+        """To this one subscription; a handset that got no answer at all would show nothing, or the last state."""
+        target = answerable(text)
+        if target is None or not call_id:
+            return
+        headers = presence_headers(target, DARK, only_call_id=call_id)
+        try:
+            self._client.send(send_event("PRESENCE_IN", headers))
+        except EslError as error:
+            log.warning("probe not answered", reason=str(error))
+
+    # -- what the switch is asked ------------------------------------------------------------------
+
+    def after_gap(self, client: InboundClient) -> None:
+        """Runs before the events since; an error costs the connection and is tried again with the next."""
+        now = self._clock()
+        self._calls.contact_lost(now)
+        self._subscriptions.gap(now)
+        self._look()
+        self._look_when_table_caught_up()
+        gevent.spawn(self._send_all_when_profile_is_up)
+
+    def reconcile(self) -> None:
+        """Everything looked at anew: what no event told, or told wrongly, ends here."""
+        self._subscriptions.forget_ended(self._clock())
+        SUBSCRIPTIONS.set(self._subscriptions.count)
+        self.read_people()
+        if self._client.synced:
+            self._look()
+
+    def read_people(self, *, at_most_every_s: float = 0.0) -> None:
+        """The tables again; lists that changed are on the handsets at once."""
+        with self._reading:
+            if self._clock() - self._people_read_at < at_most_every_s:
+                return
+            people = self._read_people()
+            self._people_read_at = self._clock()
+            before = self.board.people
+            self._show(self.board.take_people(people))
+            lamps = set(people.all_addresses())
+            self._sender.wake(self._perhaps_subscribed(lamps | set(before.all_addresses())))
+            self._sender.keep_only(lamps)
+            self.feed.lists_changed()
+
+    def _look(self) -> None:
+        with self._looking:
+            asked_at = self._clock()
+            legs = calls_up.rows_of(self._client.api(*calls_up.CHANNEL_LIST))
+            resynced = self._calls.resync(legs, asked_at=asked_at, now=self._clock())
+            changed = self.board.refresh_presences(resynced.changed)
+            asked_at = self._clock()
+            rows = registered.rows_of(self._client.api(*registered.REGISTRATION_LIST))
+            devices = self._registrations.resync(rows, asked_at=asked_at)
+            changed |= self.board.refresh_devices(devices)
+            LEGS_UP.set(len(self._calls.legs))
+            DEVICES.set(self._registrations.device_count)
+            CORRECTIONS.inc(len(changed))
+            self._show(changed)
+
+    def _look_when_table_caught_up(self) -> None:
+        gevent.spawn_later(TABLE_DELAY_S + 0.05, self._look_again)
+
+    def _look_again(self) -> None:
+        try:
+            self._look()
+        except (EslError, ValueError) as error:
+            log.warning("switch not looked at", reason=str(error))  # the reconnect or the next round does
+
+    def _reconcile_for_ever(self) -> None:
+        while True:
+            gevent.sleep(RECONCILE_EVERY_S)
+            try:
+                self.reconcile()
+            except (EslError, DatabaseUnavailable, DatabaseError, ValueError) as error:
+                log.warning("not reconciled", reason=str(error))
+
+    # -- what is shown -----------------------------------------------------------------------------
+
+    def _show(self, subscriber_ids: Iterable[int]) -> None:
+        for subscriber_id in subscriber_ids:
+            addresses = self.board.people.addresses_showing(subscriber_id)
+            self._sender.wake(self._perhaps_subscribed(addresses))
+            self.feed.state_changed(subscriber_id)
+
+    def _perhaps_subscribed(self, addresses: Iterable[LampAddress]) -> list[LampAddress]:
+        now = self._clock()
+        return [address for address in addresses if self._subscriptions.perhaps(address, now)]
+
+    def _send_all_when_profile_is_up(self) -> None:
+        try:
+            self._wait_for_profile()
+        except EslError as error:
+            log.warning("switch left while its profile started", reason=str(error))
+            return
+        addresses = self.board.people.all_addresses()
+        self._sender.forget_shown()
+        self._sender.wake(self._perhaps_subscribed(addresses), patient=True)
+        log.info("all lamps sent again", lamps=len(addresses))
+
+    def _wait_for_profile(self) -> None:
+        ends_at = self._clock() + PROFILE_STARTS_WITHIN_S
+        while self._clock() < ends_at:
+            try:
+                if not self._client.api("sofia", "status", "profile", PROFILE).startswith("Invalid Profile"):
+                    return
+            except CommandRejected:  # no mod_sofia yet
+                pass
+            gevent.sleep(0.1)
