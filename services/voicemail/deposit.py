@@ -51,6 +51,11 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class NoRoom:
+    """The message's note could not be written: the recording would have nobody who knows it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """The recording ended while the caller was still there: by #, by silence, or at the limit."""
 
@@ -69,15 +74,10 @@ class CallerLeft:
     short: bool = False
 
 
-Event = Began | Played | Recorded | CallerLeft
+Event = Began | Played | NoRoom | Recorded | CallerLeft
 
 
 # Commands
-
-@dataclass(frozen=True, slots=True)
-class Prepare:
-    """Takes the call out of the dialplan's fallback and sets what playing and recording need."""
-
 
 @dataclass(frozen=True, slots=True)
 class Play:
@@ -86,7 +86,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Beep:
-    pass
+    """From here on there is a note of the message: it ends in Keep or in Discard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class HangUp:
     pass
 
 
-Command = Prepare | Play | Beep | Record | Keep | Discard | HangUp
+Command = Play | Beep | Record | Keep | Discard | HangUp
 
 
 class State(Enum):
@@ -150,6 +150,8 @@ class Deposit:
                 assert self._mailbox is not None
                 self.state = State.RECORDING
                 return [Record(self._mailbox.max_message_s, self._mailbox.silence_end_s)]
+            case State.BEEPING, NoRoom():
+                return [Discard("no room for the note"), *self._close(NOT_NOW)]
             case State.RECORDING, Recorded():
                 return self._recorded(event)
             case State.CLOSING, Played():
@@ -160,13 +162,13 @@ class Deposit:
     def _began(self, event: Began) -> list[Command]:
         mailbox = self._mailbox = event.mailbox
         if not mailbox.enabled:
-            return [Prepare(), *self._close(SWITCHED_OFF)]
+            return self._close(SWITCHED_OFF)
         if mailbox.messages_left_to_quota <= 0:
-            return [Prepare(), *self._close(FULL)]
+            return self._close(FULL)
         if event.free_bytes < LEAST_FREE_BYTES:
-            return [Prepare(), *self._close(NOT_NOW)]
+            return self._close(NOT_NOW)
         self.state = State.GREETING
-        return [Prepare(), Play((GREETINGS[event.reason], AFTER_THE_TONE))]
+        return [Play((GREETINGS[event.reason], AFTER_THE_TONE))]
 
     def _recorded(self, event: Recorded) -> list[Command]:
         assert self._mailbox is not None
@@ -183,7 +185,7 @@ class Deposit:
 
     def _caller_left(self, event: CallerLeft) -> list[Command]:
         was, self.state = self.state, State.FINISHED
-        if was is not State.RECORDING:
+        if was not in (State.BEEPING, State.RECORDING):
             return []
         if event.recording is None or event.recording.duration_ms < SHORTEST_MESSAGE_MS:
             return [Discard("too short")]

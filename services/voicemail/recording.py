@@ -13,6 +13,7 @@ from dataclasses import dataclass
 HEADER_BYTES = 44
 _LAYOUT = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _PCM = 1
+_LATE_PACKETS_MS = 100
 
 
 class NotARecording(ValueError):
@@ -81,11 +82,10 @@ def header_for(recording: Recording) -> bytes:
     )
 
 
-def is_short(recording: Recording, reported_samples: int | None) -> bool:
-    """True when the disk took less than the switch says it wrote (record_samples, switch_ivr_play_say.c).
+def is_short(recording: Recording, reported_ms: int | None) -> bool:
+    """True when the disk took less than the switch says it recorded (record_ms, switch_ivr_play_say.c).
 
-    One packet of 20 ms may be counted and not written when the caller hangs up in the middle of it.
+    record_samples would be no measure: it counts at the call's rate, not at the file's
+    (switch_core_file_write). A packet or two may be counted and not written at a hang-up.
     """
-    if reported_samples is None:
-        return False
-    return recording.samples + recording.sample_rate // 50 < reported_samples
+    return reported_ms is not None and recording.duration_ms + _LATE_PACKETS_MS < reported_ms

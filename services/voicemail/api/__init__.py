@@ -1,0 +1,17 @@
+"""The HTTP API: messages and the mailbox's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask_smorest import Api
+
+from services.voicemail.api import mailbox, messages
+from services.voicemail.spool import Spool
+from shared.database import Database
+
+
+def register(api: Api, database: Database, spool: Spool, changed: Callable[[], None]) -> None:
+    """changed is called after each commit that may concern a lamp."""
+    api.register_blueprint(messages.blueprint(database, spool, changed))
+    api.register_blueprint(mailbox.blueprint(database, changed))

@@ -1,0 +1,174 @@
+"""GET /v1/messages, one message, its audio; marking and deleting."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, send_file
+from flask.views import MethodView
+from flask_smorest import Blueprint
+
+from services.voicemail.api.whose import Owner, owner_of
+from services.voicemail.schemas.messages import (
+    MESSAGE_EXAMPLE,
+    MessageChange,
+    MessageDetailView,
+    MessagePage,
+    MessageQuery,
+    WhoseMailbox,
+)
+from services.voicemail.spool import Spool
+from shared.api import ApiError, principal, requires
+from shared.database import Database, Row, Transaction
+
+_MESSAGE = """
+SELECT message_id, left_at, duration_ms, CASE WHEN read_at IS NULL THEN 'new' ELSE 'saved' END AS state,
+       urgent, incomplete, reason, caller_number, caller_name, caller_subscriber_id, call_id
+FROM voicemail.messages
+WHERE company_id = :company_id AND subscriber_id = :subscriber_id AND deleted_at IS NULL
+"""
+_STATES = {"all": "", "new": " AND read_at IS NULL", "saved": " AND read_at IS NOT NULL"}
+_NEWEST_FIRST = " ORDER BY left_at DESC, message_id LIMIT :limit OFFSET :offset"
+
+
+def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> Blueprint:
+    messages = Blueprint("messages", __name__, url_prefix="/v1/messages", description="Messages of a mailbox")
+
+    @messages.route("")
+    class Messages(MethodView):
+        @requires("subscriber", "operator")
+        @messages.arguments(MessageQuery, location="query")
+        @messages.response(200, MessagePage, example={
+            "items": [MESSAGE_EXAMPLE], "page": 1, "page_size": 50, "total": 1, "new": 1, "saved": 0,
+        })
+        def get(self, query: dict[str, Any]) -> dict[str, Any]:
+            """Newest first; new and saved count the whole mailbox."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                counts = _counts(tx, owner)
+                rows = tx.rows(
+                    _MESSAGE + _STATES[query["state"]] + _NEWEST_FIRST, **_ids(owner),
+                    limit=query["page_size"], offset=(query["page"] - 1) * query["page_size"],
+                )
+            total = {"all": counts.new + counts.saved, "new": counts.new, "saved": counts.saved}
+            return {
+                "items": [_view(row) for row in rows], "page": query["page"],
+                "page_size": query["page_size"], "total": total[query["state"]],
+                "new": counts.new, "saved": counts.saved,
+            }
+
+    @messages.route("/<uuid:message_id>")
+    class Message(MethodView):
+        @requires("subscriber", "operator")
+        @messages.arguments(WhoseMailbox, location="query")
+        @messages.response(200, MessageDetailView, example={**MESSAGE_EXAMPLE, "mails": []})
+        def get(self, query: dict[str, Any], message_id: uuid.UUID) -> dict[str, Any]:
+            """One message, and what became of its mails."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                return _detail(tx, owner, message_id)
+
+        @requires("subscriber", "operator")
+        @messages.arguments(WhoseMailbox, location="query")
+        @messages.arguments(MessageChange, example={"state": "saved"})
+        @messages.response(200, MessageDetailView, example={**MESSAGE_EXAMPLE, "state": "saved", "mails": []})
+        def patch(self, query: dict[str, Any], change: dict[str, Any], message_id: uuid.UUID) -> dict[str, Any]:
+            """Mark as listened to (saved), or as new again; the message lamp follows."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                found = tx.execute(
+                    "UPDATE voicemail.messages"
+                    " SET read_at = CASE WHEN :state = 'new' THEN NULL ELSE coalesce(read_at, now()) END"
+                    " WHERE company_id = :company_id AND subscriber_id = :subscriber_id"
+                    " AND message_id = :message_id AND deleted_at IS NULL",
+                    **_ids(owner), message_id=message_id, state=change["state"],
+                )
+                if not found:
+                    raise _no_such_message()
+                detail = _detail(tx, owner, message_id)
+            changed()
+            return detail
+
+        @requires("subscriber", "operator")
+        @messages.arguments(WhoseMailbox, location="query")
+        @messages.response(204)
+        def delete(self, query: dict[str, Any], message_id: uuid.UUID) -> None:
+            """Deletes the message; its audio is erased a day later."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                if not tx.execute(
+                    "UPDATE voicemail.messages SET deleted_at = now() WHERE company_id = :company_id"
+                    " AND subscriber_id = :subscriber_id AND message_id = :message_id AND deleted_at IS NULL",
+                    **_ids(owner), message_id=message_id,
+                ):
+                    raise _no_such_message()
+            changed()
+
+    @messages.route("/<uuid:message_id>/audio")
+    class Audio(MethodView):
+        @requires("subscriber", "operator")
+        @messages.arguments(WhoseMailbox, location="query")
+        @messages.response(200, {"type": "string", "format": "binary"}, content_type="audio/wav",
+                           description="The recording; 206 with the part a Range header asks for")
+        def get(self, query: dict[str, Any], message_id: uuid.UUID) -> Response:
+            """The recording as WAV. Listening does not mark it."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                row = _find(tx, owner, message_id)
+            path = spool.audio(str(message_id))
+            try:
+                return send_file(
+                    path, mimetype="audio/wav", conditional=True, etag=f"{message_id}",
+                    download_name=f"{row.left_at:%Y-%m-%d_%H-%M}_{message_id}.wav",
+                )
+            except FileNotFoundError:
+                raise ApiError(404, "audio_gone", "the recording is no longer there") from None
+
+    return messages
+
+
+def _ids(owner: Owner) -> dict[str, int]:
+    return {"company_id": owner.company_id, "subscriber_id": owner.subscriber_id}
+
+
+def _counts(tx: Transaction, owner: Owner) -> Row:
+    counts = tx.row(
+        "SELECT new, saved FROM voicemail.message_counts"
+        " WHERE company_id = :company_id AND subscriber_id = :subscriber_id", **_ids(owner),
+    )
+    if counts is None:
+        raise ApiError(404, "not_found", "there is no such mailbox")
+    return counts
+
+
+def _find(tx: Transaction, owner: Owner, message_id: uuid.UUID) -> Row:
+    row = tx.row(_MESSAGE + " AND message_id = :message_id", **_ids(owner), message_id=message_id)
+    if row is None:
+        raise _no_such_message()
+    return row
+
+
+def _detail(tx: Transaction, owner: Owner, message_id: uuid.UUID) -> dict[str, Any]:
+    row = _find(tx, owner, message_id)
+    mails = tx.rows(
+        "SELECT kind, recipient, state, attempts, sent_at, last_reply,"
+        " CASE WHEN state = 'waiting' THEN next_attempt_at END AS next_attempt_at"
+        " FROM voicemail.deliveries WHERE company_id = :company_id AND message_id = :message_id ORDER BY kind",
+        company_id=owner.company_id, message_id=message_id,
+    )
+    return {**_view(row), "mails": mails}
+
+
+def _view(row: Row) -> dict[str, Any]:
+    return {
+        **row,
+        "caller": {
+            "number": row.caller_number, "name": row.caller_name, "subscriber_id": row.caller_subscriber_id,
+        },
+    }
+
+
+def _no_such_message() -> ApiError:
+    return ApiError(404, "not_found", "there is no such message")

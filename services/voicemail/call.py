@@ -1,0 +1,297 @@
+"""A call that came to a mailbox: performs the deposit's commands on the switch. Shell.
+
+    connect data -> DepositRequest -> mailbox (database) -> Deposit <-> switch -> Keep -> store
+
+The dialplan has put a time-out before the socket that records without us; sched_cancel takes it away first
+thing. Whatever raises here closes the socket, and the dialplan goes on with its own recording.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import gevent
+import structlog
+from gevent import Timeout
+
+from services.voicemail.deposit import (
+    Beep,
+    Began,
+    CallerLeft,
+    Command,
+    Deposit,
+    Discard,
+    Event,
+    HangUp,
+    Keep,
+    NoRoom,
+    Play,
+    Played,
+    Record,
+    Recorded,
+)
+from services.voicemail.mailbox import Caller, Language, LeftMessage, Mailbox, Reason, caller_from, reason_from
+from services.voicemail.recording import Recording, is_short
+from services.voicemail.spool import Spool
+from services.voicemail.store import NoSuchMailbox, mailbox_for_deposit, store
+from shared.database import Database, DatabaseError, DatabaseUnavailable
+from shared.esl import commands
+from shared.esl.errors import CallEnded, MissingHeader
+from shared.esl.events import Event as SwitchEvent
+from shared.esl.server import OutboundCall
+from shared.logs import masked
+from shared.metrics import Counter
+
+log = structlog.get_logger()
+
+_LOOK_UP_S = 1.5
+_PROMPT_LIMIT_S = 60.0
+_FILE_CLOSED_WITHIN_S = 3.0
+# mod_dptools record: energy below this is silence; 200 is what the dialplan's own fallback uses.
+_SILENCE_THRESHOLD = 200
+_BEEP = "tone_stream://%(400,100,1000)"
+# Unbuffered, or up to 64 KB (4 s) of the message are only in the switch's memory (switch_core_file.c).
+_RECORDING_VARIABLES = {
+    "playback_terminators": "#",
+    "enable_file_write_buffering": "false",
+    "record_sample_rate": "8000",
+}
+
+DEPOSITS = Counter("pbx_voicemail_deposits_total", "Calls to a mailbox", ["outcome"])
+
+
+@dataclass(frozen=True, slots=True)
+class DepositRequest:
+    """What the switch says about the call."""
+
+    leg_uuid: str
+    call_id: str
+    company_id: int
+    subscriber_id: int
+    language: Language
+    reason: Reason
+    caller: Caller
+
+
+def request_from(channel: SwitchEvent) -> DepositRequest:
+    """Raises MissingHeader when routing did not say whose mailbox this is."""
+    company_id, subscriber_id = _id(channel, "pbx_company"), _id(channel, "pbx_mailbox")
+    withheld = (channel.get("Caller-Privacy-Hide-Number") or channel.variable("privacy_hide_number")) == "true"
+    caller = caller_from(
+        channel.get("Caller-Caller-ID-Number"), channel.get("Caller-Caller-ID-Name"), withheld=withheld
+    )
+    colleague = channel.variable("pbx_subscriber")
+    if colleague and colleague.isdecimal() and len(colleague) <= 18 and not withheld:
+        # A handset of ours: who it is comes from its login (store.py looks it up), never from what it says.
+        caller = Caller(caller.number, caller.name, int(colleague))
+    call_id = channel.variable("pbx_call_id") or channel.leg_uuid
+    return DepositRequest(
+        leg_uuid=channel.leg_uuid,
+        call_id=call_id if commands.UUID.fullmatch(call_id) else channel.leg_uuid,
+        company_id=company_id,
+        subscriber_id=subscriber_id,
+        language="en" if channel.variable("pbx_language") == "en" else "de",
+        reason=reason_from(channel.variable("pbx_reason")),
+        caller=caller,
+    )
+
+
+def _id(channel: SwitchEvent, name: str) -> int:
+    value = channel.variable(name)
+    if value is None or not value.isdecimal() or len(value) > 18:
+        raise MissingHeader(f"variable_{name}")
+    return int(value)
+
+
+class DepositCalls:
+    """Handles calls of the outbound server; .in_progress are messages a call is still about."""
+
+    def __init__(
+        self, database: Database, spool: Spool, sounds: Path, *,
+        stored: Callable[[LeftMessage, Recording], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._spool = spool
+        self._sounds = sounds
+        self._stored = stored
+        self._now = now
+        self.in_progress: set[str] = set()
+
+    def handle(self, call: OutboundCall) -> None:
+        call.start_execute("sched_cancel")
+        request = request_from(call.channel)
+        # The last events of a caller who hangs up tell what was recorded.
+        call.command(commands.linger(10))
+        call.set_variables(_RECORDING_VARIABLES)
+        mailbox = self._mailbox(request)
+        OneDeposit(self, call, request, mailbox).run()
+
+    def _mailbox(self, request: DepositRequest) -> Mailbox:
+        """From the database, or with usual limits while it is away: a message can always be left."""
+        try:
+            with Timeout(_LOOK_UP_S, DatabaseUnavailable("no answer in time for a caller")):
+                found = mailbox_for_deposit(self._database, request.company_id, request.subscriber_id)
+        except (DatabaseUnavailable, DatabaseError) as error:
+            log.warning("mailbox not looked up", call_id=request.call_id, reason=str(error))
+            return Mailbox(request.company_id, request.subscriber_id, language=request.language)
+        return found or Mailbox(
+            request.company_id, request.subscriber_id, language=request.language, enabled=False
+        )
+
+    def store_soon(self, message: LeftMessage, recording: Recording, *, incomplete: bool) -> None:
+        """The audio and its note are on the disk: the caller need not wait for the database."""
+        gevent.spawn(self._store, message, recording, incomplete)
+
+    def _store(self, message: LeftMessage, recording: Recording, incomplete: bool) -> None:
+        try:
+            result = store(self._database, message, recording, incomplete=incomplete)
+            self._spool.drop_note(message.message_id)
+        except (DatabaseUnavailable, DatabaseError, NoSuchMailbox, OSError) as error:
+            log.warning("message waits in the spool", message_id=message.message_id, call_id=message.call_id,
+                        reason=str(error))
+            return
+        finally:
+            self.in_progress.discard(message.message_id)
+        if result.new:
+            self._stored(message, recording)
+
+
+class OneDeposit:
+    """The hands of one Deposit."""
+
+    def __init__(self, calls: DepositCalls, call: OutboundCall, request: DepositRequest, mailbox: Mailbox) -> None:
+        self._calls = calls
+        self._spool = calls._spool
+        self._call = call
+        self._request = request
+        self._mailbox = mailbox
+        self._sounds = calls._sounds / mailbox.language
+        self._message_id = str(uuid.uuid4())
+        self._message: LeftMessage | None = None
+        self._outcome = "left before the tone"
+
+    def run(self) -> None:
+        dialogue = Deposit()
+        event: Event | None = Began(self._mailbox, self._request.reason, self._spool.free_bytes())
+        try:
+            while event is not None:
+                event = self._perform_all(dialogue.handle(event))
+        finally:
+            # Nobody's any more when it was neither kept nor discarded: the sweeper's.
+            if self._outcome != "kept":
+                self._calls.in_progress.discard(self._message_id)
+            DEPOSITS.labels(self._outcome).inc()
+            log.info(
+                "deposit ended", call_id=self._request.call_id, outcome=self._outcome,
+                message_id=self._message_id if self._outcome == "kept" else None,
+                caller=masked(self._request.caller.number), reason=self._request.reason,
+            )
+
+    def _perform_all(self, orders: list[Command]) -> Event | None:
+        """The event the last order brought; the others bring none."""
+        event: Event | None = None
+        for order in orders:
+            try:
+                event = self._perform(order)
+            except CallEnded:
+                event = self._caller_left(None)
+        return event
+
+    def _caller_left(self, ended: SwitchEvent | None) -> CallerLeft | None:
+        """None when the switch has not finished the file: then it is the sweeper's to take in, or to drop."""
+        if self._message is None:
+            return CallerLeft()
+        recording = self._when_closed()
+        if recording is not None and not recording.closed:
+            self._outcome = "left to the sweeper"
+            return None
+        return CallerLeft(recording, recording is not None and is_short(recording, _reported_ms(ended)))
+
+    def _perform(self, order: Command) -> Event | None:
+        match order:
+            case Play(prompts):
+                for prompt in prompts:
+                    if self._play(str(self._sounds / f"{prompt}.wav")) == "#":
+                        break
+                return Played()
+            case Beep():
+                if not self._write_note():
+                    return NoRoom()
+                self._play(_BEEP)
+                return Played()
+            case Record():
+                return self._record(order)
+            case Keep():
+                self._keep(order)
+            case Discard():
+                self._outcome = order.why
+                self._spool.erase(self._message_id)
+            case HangUp():
+                self._call.command(commands.hangup("NORMAL_CLEARING"))
+        return None
+
+    def _play(self, what: str) -> str | None:
+        """The key that ended it. A prompt that is not there is passed over: the beep matters more."""
+        ended = self._call.execute("playback", what, timeout_s=_PROMPT_LIMIT_S)
+        if not isinstance(ended, SwitchEvent):
+            return None
+        if ended.get("Application-Response") not in ("FILE PLAYED", None):
+            log.error("prompt not played", call_id=self._request.call_id, prompt=what,
+                      answer=ended.get("Application-Response"))
+        return ended.variable("playback_terminator_used")
+
+    def _write_note(self) -> bool:
+        request = self._request
+        self._message = LeftMessage(
+            message_id=self._message_id, company_id=request.company_id, subscriber_id=request.subscriber_id,
+            call_id=request.call_id, left_at=self._calls._now(), reason=request.reason, caller=request.caller,
+        )
+        self._calls.in_progress.add(self._message_id)
+        try:
+            gevent.get_hub().threadpool.apply(self._spool.write_note, (self._message,))
+        except OSError as error:
+            log.error("no note, no recording", call_id=request.call_id, reason=str(error))
+            return False
+        return True
+
+    def _record(self, order: Record) -> Event | None:
+        path = self._spool.audio(self._message_id)
+        argument = f"{path} {order.max_s} {_SILENCE_THRESHOLD} {order.silence_end_s}"
+        ended = self._call.execute("record", argument, timeout_s=order.max_s + 30.0)
+        completed = ended if isinstance(ended, SwitchEvent) else None
+        if self._call.hung_up or completed is None:
+            return self._caller_left(completed)
+        recording = self._when_closed()
+        return Recorded(
+            recording,
+            by_silence=completed.variable("silence_hits_exhausted") == "true",
+            short=recording is not None and is_short(recording, _reported_ms(completed)),
+        )
+
+    def _when_closed(self) -> Recording | None:
+        """What was recorded, once the switch has closed the file: the session may end a little before that."""
+        path = self._spool.audio(self._message_id)
+        recording = self._spool.measure(path)
+        with Timeout(_FILE_CLOSED_WITHIN_S, False):
+            while recording is not None and not recording.closed:
+                gevent.sleep(0.02)
+                recording = self._spool.measure(path)
+        return recording
+
+    def _keep(self, order: Keep) -> None:
+        assert self._message is not None
+        gevent.get_hub().threadpool.apply(
+            self._spool.make_lasting, (self._spool.audio(self._message_id),)
+        )
+        self._outcome = "kept"
+        self._calls.store_soon(self._message, order.recording, incomplete=order.incomplete)
+
+
+def _reported_ms(ended: SwitchEvent | None) -> int | None:
+    reported = ended.variable("record_ms") if ended is not None else None
+    return int(reported) if reported is not None and reported.isdecimal() else None

@@ -1,0 +1,161 @@
+"""Keeps the message lamps right: changes from the database and questions from the switch. Shell.
+
+    a row of lamp_changes (written by the transaction that changed the mailbox) -> MESSAGE_WAITING
+    MESSAGE_QUERY (a device registered, or subscribed)                         -> MESSAGE_WAITING, to it alone
+    the line to the switch is new                                              -> every lamp that is lit
+
+Whatever could not be told is told by the resync when the line is back.
+"""
+
+from __future__ import annotations
+
+import gevent
+import structlog
+from gevent.event import Event as Flag
+from gevent.queue import Full, Queue
+
+from services.voicemail.lamp import NOTHING_WAITS, Query, Waiting, lamp_headers, query_from
+from shared.database import Database, DatabaseError, DatabaseUnavailable, Row
+from shared.esl import commands
+from shared.esl.client import InboundClient
+from shared.esl.errors import EslError
+from shared.esl.events import Event
+from shared.metrics import Counter
+
+log = structlog.get_logger()
+
+EVENTS = ["MESSAGE_QUERY"]
+_LOOK_EVERY_S = 0.5
+_QUERIES_WAITING = 5000
+_QUERY_WORKERS = 4
+_ACCOUNT_HEADERS = ("Message-Account", "VM-Sofia-Profile", "VM-Call-ID", "VM-sub-call-id")
+
+_DEVICES_AND_COUNTS = """
+SELECT v.device_id, c.sip_domain, n.lamp_enabled, n.new, n.saved, n.new_urgent, n.saved_urgent
+FROM directory.devices v
+JOIN directory.companies c USING (company_id)
+JOIN voicemail.message_counts n USING (company_id, subscriber_id)
+"""
+
+LAMPS = Counter("pbx_voicemail_lamps_told_total", "Message lamps told to the switch", ["why"])
+
+
+class Lamps:
+    """client is set by the one who makes it, since client and Lamps need each other."""
+
+    client: InboundClient
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries: Queue[Query] = Queue(maxsize=_QUERIES_WAITING)
+        self._changed = Flag()
+        self._stopping = False
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+
+    def start(self) -> None:
+        self._greenlets = [
+            gevent.spawn(self._follow_changes),
+            *(gevent.spawn(self._answer_queries) for _ in range(_QUERY_WORKERS)),
+        ]
+
+    def stop(self) -> None:
+        self._stopping = True
+        gevent.killall(self._greenlets, timeout=3)
+
+    def wake(self) -> None:
+        """Something was committed that may have changed a lamp."""
+        self._changed.set()
+
+    # The switch asks
+
+    def on_event(self, event: Event) -> None:
+        query = query_from({name: event.get(name) for name in _ACCOUNT_HEADERS})
+        if query is None:
+            return
+        try:
+            self._queries.put_nowait(query)
+        except Full:
+            log.warning("message lamp query dropped", device=query.device_id)
+
+    def on_resync(self, client: InboundClient) -> None:
+        try:
+            with self._database.platform() as tx:
+                lit = tx.rows(_DEVICES_AND_COUNTS + " WHERE n.new + n.saved > 0")
+        except (DatabaseUnavailable, DatabaseError) as error:
+            # The line is no worse for it; the devices ask again when they register.
+            log.warning("lamps not resynced", reason=str(error))
+            gevent.spawn_later(2.0, self._resync_again, client)
+            return
+        for row in lit:
+            self._tell(row, "resync")
+        log.info("lamps resynced", lit=len(lit))
+
+    def _resync_again(self, client: InboundClient) -> None:
+        if client.connected and not self._stopping:
+            try:
+                self.on_resync(client)
+            except EslError as error:  # a new line, and a resync of its own
+                log.warning("lamps not resynced", reason=str(error))
+
+    def _answer_queries(self) -> None:
+        while True:
+            query = self._queries.get()
+            try:
+                self._answer(query)
+            except (DatabaseUnavailable, DatabaseError, EslError) as error:
+                log.warning("message lamp query not answered", device=query.device_id, reason=str(error))
+
+    def _answer(self, query: Query) -> None:
+        with self._database.platform() as tx:
+            row = tx.row(
+                _DEVICES_AND_COUNTS + " WHERE v.device_id = :device_id AND c.sip_domain = :domain",
+                device_id=query.device_id, domain=query.domain,
+            )
+        waiting = NOTHING_WAITS if row is None else _waiting(row)
+        self.client.send(commands.send_event(
+            "MESSAGE_WAITING", lamp_headers(query.device_id, query.domain, waiting, query)
+        ))
+        LAMPS.labels("query").inc()
+
+    # A mailbox changed
+
+    def _follow_changes(self) -> None:
+        while not self._stopping:
+            self._changed.clear()
+            try:
+                self.tell_changes()
+            except (DatabaseUnavailable, DatabaseError, EslError) as error:
+                log.warning("lamp changes wait", reason=str(error))
+                gevent.sleep(1.0)
+            self._changed.wait(_LOOK_EVERY_S)
+
+    def tell_changes(self) -> int:
+        """Number of devices told. The changes stay when the switch cannot be told."""
+        if not self.client.connected:
+            return 0
+        with self._database.platform() as tx:
+            changes = tx.rows(
+                "DELETE FROM voicemail.lamp_changes WHERE change_id IN (SELECT change_id"
+                " FROM voicemail.lamp_changes ORDER BY change_id LIMIT 500) RETURNING subscriber_id"
+            )
+            if not changes:
+                return 0
+            devices = tx.rows(
+                _DEVICES_AND_COUNTS + " WHERE v.subscriber_id = ANY(:subscribers)",
+                subscribers=sorted({change.subscriber_id for change in changes}),
+            )
+            for device in devices:
+                self._tell(device, "change")
+        return len(devices)
+
+    def _tell(self, device: Row, why: str) -> None:
+        self.client.send(commands.send_event(
+            "MESSAGE_WAITING", lamp_headers(device.device_id, device.sip_domain, _waiting(device))
+        ))
+        LAMPS.labels(why).inc()
+
+
+def _waiting(row: Row) -> Waiting:
+    if not row.lamp_enabled:
+        return NOTHING_WAITS
+    return Waiting(row.new, row.saved, row.new_urgent, row.saved_urgent)

@@ -1,0 +1,1 @@
+"""What travels over HTTP: the shapes and limits of requests and answers."""

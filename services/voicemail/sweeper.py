@@ -1,0 +1,258 @@
+"""Brings what lies in the spool, and what is due, back on its way. Shell: a greenlet's rounds.
+
+    note next to audio, no row yet       -> stored (the database was away, or the service was killed)
+    recording of the dialplan's fallback -> given a note and a message id of its own, then stored
+    deliveries that are due              -> into the outbox again
+    rows deleted long enough             -> gone, their audio after them
+
+Each round's parts are independent; whatever fails is met again in the next round.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import gevent
+import structlog
+from gevent.event import Event
+
+from services.voicemail.deposit import SHORTEST_MESSAGE_MS
+from services.voicemail.mailbox import Caller, LeftMessage, UnreadableNote, caller_from
+from services.voicemail.recording import Recording
+from services.voicemail.spool import Spool
+from services.voicemail.store import MAIL_QUEUE, MAIL_TASK, SCHEMA, NoSuchMailbox, store
+from shared import outbox
+from shared.database import Database, DatabaseError, DatabaseUnavailable
+from shared.metrics import Counter, Gauge
+
+log = structlog.get_logger()
+
+# The switch writes 50 times a second and unbuffered (call.py); a file at rest for a minute has no writer.
+STALE_S = 60.0
+DELETED_KEPT = "24 hours"
+LOST_TASK = "15 minutes"
+_ROUND_S = 2.0
+# freeswitch/conf/dialplan/steps.xml, mailbox-alone: <leg uuid>_<company>_<mailbox>_<epoch>_<caller>.wav;
+# the company may be missing, the caller may be "unknown".
+_FALLBACK_NAME = re.compile(
+    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_([0-9]{0,18})_([0-9]{1,18})_[0-9]{1,12}_(\+?[0-9]{1,20}|unknown)\.wav"
+)
+
+TAKEN_IN = Counter("pbx_voicemail_swept_total", "Recordings the sweeper took in", ["from_"])
+WAITING = Gauge("pbx_voicemail_notes_waiting", "Recordings that are not in the database yet")
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackName:
+    leg_uuid: str
+    company_id: int | None
+    subscriber_id: int
+    caller_number: str | None
+
+
+def parse_fallback_name(name: str) -> FallbackName | None:
+    match = _FALLBACK_NAME.fullmatch(name)
+    if match is None:
+        return None
+    leg_uuid, company, mailbox, caller = match.groups()
+    return FallbackName(
+        leg_uuid, int(company) if company else None, int(mailbox), None if caller == "unknown" else caller
+    )
+
+
+def fallback_message_id(name: str) -> str:
+    """The same for the same file, however often it is met."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"fallback:{name}"))
+
+
+class Sweeper:
+    def __init__(
+        self, database: Database, spool: Spool, *, in_progress: Container[str],
+        stored: Callable[[LeftMessage, Recording], None], wake_relay: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._spool = spool
+        self._in_progress = in_progress
+        self._stored = stored
+        self._wake_relay = wake_relay
+        self._clock = clock
+        self._woken = Event()
+        self._stopping = False
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def start(self) -> None:
+        self._greenlet = gevent.spawn(self._run)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._woken.set()
+        if self._greenlet is not None:
+            self._greenlet.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._woken.clear()
+            self.round()
+            self._woken.wait(_ROUND_S)
+
+    def round(self) -> None:
+        for part in (self.take_in_fallback, self.take_in_notes, self.queue_due_mails, self.purge, self.erase):
+            try:
+                part()
+            except DatabaseUnavailable as error:
+                log.warning("sweeper waits for the database", part=part.__name__, reason=str(error))
+                return
+            except (OSError, DatabaseError) as error:
+                log.error("sweeper failed", part=part.__name__, reason=str(error))
+
+    # Recordings
+
+    def take_in_notes(self) -> None:
+        waiting = 0
+        for path in self._spool.notes():
+            if path.stem in self._in_progress:
+                continue
+            waiting += 1
+            try:
+                message = self._spool.read_note(path)
+            except FileNotFoundError:
+                continue
+            except UnreadableNote as error:
+                log.error("note not understood", file=path.name, reason=str(error))
+                self._spool.refuse(path)
+                continue
+            self._take_in(message, origin="note")
+        WAITING.set(waiting)
+
+    def take_in_fallback(self) -> None:
+        for path in self._spool.fallback_recordings():
+            recording = self._finished(path)
+            if recording is None:
+                continue
+            name = parse_fallback_name(path.name)
+            company_id = None if name is None else self._company_of(name.subscriber_id)
+            if name is None or company_id is None or name.company_id not in (None, company_id):
+                log.error("fallback recording cannot be placed", file=path.name)
+                self._spool.refuse(path)
+                continue
+            changed_at = self._spool.last_change(path) or self._clock()
+            message = LeftMessage(
+                message_id=fallback_message_id(path.name), company_id=company_id,
+                subscriber_id=name.subscriber_id, call_id=name.leg_uuid,
+                left_at=datetime.fromtimestamp(changed_at - recording.duration_ms / 1000, UTC),
+                reason="no_answer",
+                caller=caller_from(name.caller_number, None, withheld=False)
+                if name.caller_number else Caller(None, None),
+            )
+            self._spool.adopt(path, message)
+            self._take_in(message, origin="fallback")
+
+    def _take_in(self, message: LeftMessage, *, origin: str) -> None:
+        audio = self._spool.audio(message.message_id)
+        recording = self._finished(audio)
+        if recording is None:
+            if self._spool.last_change(audio) is None and self._is_stale(
+                self._spool.note(message.message_id)
+            ):
+                self._spool.drop_note(message.message_id)  # nothing was said
+            return
+        if recording.duration_ms < SHORTEST_MESSAGE_MS:
+            self._spool.erase(message.message_id)
+            return
+        if not recording.closed:
+            self._spool.finish_header(audio, recording)
+        self._spool.make_lasting(audio)
+        try:
+            result = store(self._database, message, recording, incomplete=False)
+        except NoSuchMailbox:
+            log.error("recording without a mailbox", message_id=message.message_id)
+            self._spool.refuse(audio)
+            self._spool.refuse(self._spool.note(message.message_id))
+            return
+        self._spool.drop_note(message.message_id)
+        if result.new:
+            TAKEN_IN.labels(origin).inc()
+            log.info("recording taken in", message_id=message.message_id, call_id=message.call_id, origin=origin)
+            self._stored(message, recording)
+
+    def _finished(self, path: Path) -> Recording | None:
+        """The recording once nobody writes it any more."""
+        recording = self._spool.measure(path)
+        if recording is not None and ((recording.closed and recording.samples) or self._is_stale(path)):
+            return recording
+        return None
+
+    def _is_stale(self, path: Path) -> bool:
+        changed_at = self._spool.last_change(path)
+        return changed_at is not None and self._clock() - changed_at > STALE_S
+
+    def _company_of(self, subscriber_id: int) -> int | None:
+        with self._database.platform() as tx:
+            row = tx.row(
+                "SELECT company_id FROM voicemail.mailboxes WHERE subscriber_id = :id", id=subscriber_id
+            )
+        return None if row is None else int(row.company_id)
+
+    # What is due
+
+    def queue_due_mails(self) -> None:
+        """Retries whose time has come, claims of dead workers, tasks the broker lost."""
+        with self._database.platform() as tx:
+            due = tx.rows(
+                f"""
+                UPDATE voicemail.deliveries SET queued_at = now()
+                WHERE (company_id, message_id, kind) IN (
+                    SELECT company_id, message_id, kind FROM voicemail.deliveries
+                    WHERE state IN ('waiting', 'sending') AND next_attempt_at <= now()
+                      AND (claimed_until IS NULL OR claimed_until < now())
+                      AND (queued_at IS NULL OR queued_at < claimed_until
+                           OR queued_at < now() - interval '{LOST_TASK}')
+                    ORDER BY next_attempt_at LIMIT 200 FOR UPDATE SKIP LOCKED)
+                RETURNING company_id, message_id, kind
+                """
+            )
+            for row in due:
+                outbox.put(
+                    tx, SCHEMA, row.company_id, queue=MAIL_QUEUE, task=MAIL_TASK,
+                    payload={"company_id": row.company_id, "message_id": str(row.message_id), "kind": row.kind},
+                )
+        if due:
+            self._wake_relay()
+
+    def purge(self) -> None:
+        """Deleted and kept long enough, or past the mailbox's retention; never with a mail still to go."""
+        with self._database.platform() as tx:
+            tx.execute(
+                f"""
+                DELETE FROM voicemail.messages m USING voicemail.mailboxes b
+                WHERE b.company_id = m.company_id AND b.subscriber_id = m.subscriber_id
+                  AND (m.deleted_at < now() - interval '{DELETED_KEPT}'
+                       OR m.left_at < now() - make_interval(days => b.retention_days))
+                  AND NOT EXISTS (SELECT FROM voicemail.deliveries d
+                                  WHERE d.company_id = m.company_id AND d.message_id = m.message_id
+                                    AND d.state IN ('waiting', 'sending'))
+                """
+            )
+
+    def erase(self) -> None:
+        """Audio whose row is gone: the file first, then the mark."""
+        with self._database.platform() as tx:
+            marks = tx.rows("SELECT message_id FROM voicemail.audio_to_erase ORDER BY since LIMIT 500")
+        for mark in marks:
+            self._spool.erase(str(mark.message_id))
+        if marks:
+            with self._database.platform() as tx:
+                tx.execute(
+                    "DELETE FROM voicemail.audio_to_erase WHERE message_id = ANY(:ids)",
+                    ids=[mark.message_id for mark in marks],
+                )
