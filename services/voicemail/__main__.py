@@ -92,8 +92,8 @@ class Service:
         stopping.wait()
         self._calls.drain(_DRAIN_S)
         http.stop(timeout=2)
-        for part in (self._sweeper, self._lamps, self._relay, self._bus, self._client):
-            part.stop()
+        for running in (self._sweeper, self._lamps, self._relay, self._bus, self._client):
+            running.stop()
         self._database.close()
 
     def _stored(self, message: LeftMessage, recording: Recording) -> None:

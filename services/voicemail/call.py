@@ -8,6 +8,7 @@ thing. Whatever raises here closes the socket, and the dialplan goes on with its
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,9 +41,9 @@ from services.voicemail.spool import Spool
 from services.voicemail.store import NoSuchMailbox, mailbox_for_deposit, store
 from shared.database import Database, DatabaseError, DatabaseUnavailable
 from shared.esl import commands
-from shared.esl.errors import CallEnded, MissingHeader
+from shared.esl.call import OutboundCall
+from shared.esl.errors import CallEnded, EslError, MissingHeader
 from shared.esl.events import Event as SwitchEvent
-from shared.esl.server import OutboundCall
 from shared.logs import masked
 from shared.metrics import Counter
 
@@ -181,6 +182,9 @@ class OneDeposit:
         try:
             while event is not None:
                 event = self._perform_all(dialogue.handle(event))
+        except EslError:
+            self._outcome = "switch lost"
+            raise
         finally:
             # Nobody's any more when it was neither kept nor discarded: the sweeper's.
             if self._outcome != "kept":
@@ -277,10 +281,10 @@ class OneDeposit:
         """What was recorded, once the switch has closed the file: the session may end a little before that."""
         path = self._spool.audio(self._message_id)
         recording = self._spool.measure(path)
-        with Timeout(_FILE_CLOSED_WITHIN_S, False):
-            while recording is not None and not recording.closed:
-                gevent.sleep(0.02)
-                recording = self._spool.measure(path)
+        deadline = time.monotonic() + _FILE_CLOSED_WITHIN_S
+        while recording is not None and not recording.closed and time.monotonic() < deadline:
+            gevent.sleep(0.02)  # a file tells nobody that it was closed
+            recording = self._spool.measure(path)
         return recording
 
     def _keep(self, order: Keep) -> None:

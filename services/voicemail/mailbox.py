@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 Language = Literal["de", "en"]
 Reason = Literal["always", "busy", "no_answer", "not_reachable", "direct"]
@@ -123,4 +123,4 @@ _REASON_WORDS: Mapping[str, Reason] = {
 def reason_from(word: str | None) -> Reason:
     """Routing's word for why the call came here; a call that names none came straight to the mailbox."""
     normal = (word or "").replace("-", "_").replace(" ", "_").lower()
-    return cast(Reason, _REASON_WORDS.get(normal, "direct"))
+    return _REASON_WORDS.get(normal, "direct")

@@ -133,7 +133,8 @@ def _text(reply: tuple[int, bytes]) -> str:
 def _leave(connection: smtplib.SMTP) -> None:
     """QUIT is a courtesy; what it brings changes nothing."""
     try:
-        connection.sock and connection.sock.settimeout(2.0)
+        if connection.sock is not None:
+            connection.sock.settimeout(2.0)
         connection.quit()
     except (OSError, smtplib.SMTPException):
         connection.close()

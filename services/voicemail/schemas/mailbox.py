@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 # The same rule as voicemail.is_mail_address: what every mail server takes without extensions.
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}")
@@ -12,13 +12,13 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}
 
 def _rings(value: int) -> bool:
     if value != 0 and not 2 <= value <= 20:
-        raise validate.ValidationError("must be 0, or from 2 to 20")
+        raise ValidationError("must be 0, or from 2 to 20")
     return True
 
 
 def _address(value: str) -> bool:
     if _ADDRESS.fullmatch(value) is None:
-        raise validate.ValidationError("must be a mail address in ASCII")
+        raise ValidationError("must be a mail address in ASCII")
     return True
 
 
