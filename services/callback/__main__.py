@@ -1,0 +1,70 @@
+"""The callback service: HTTP, the relay to its worker, and the eye on the switch, in one process.
+
+python -m services.callback
+"""
+
+from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
+
+import signal
+
+import gevent
+import gevent.event
+import structlog
+
+from services.callback.api.calls import blueprint
+from services.callback.ask import DIAL_QUEUE
+from services.callback.follow import Follower
+from services.callback.settings import read
+from shared import logs, watchdog
+from shared.api import create_app, serve
+from shared.broker import celery_app
+from shared.database import Database, wait_until_reachable
+from shared.esl.errors import AuthenticationFailed
+from shared.outbox import Relay
+from shared.settings import load, stop_start
+
+log = structlog.get_logger()
+
+_SWITCH_WAIT_S = 2.0
+
+
+def main() -> None:
+    settings = load(read)
+    logs.configure("callback", settings.log_level)
+    database = Database(settings.database_url)
+    wait_until_reachable(database, stop_start)
+    follower = Follower(
+        database, settings.esl_host, settings.esl_port, settings.esl_password,
+        dial_within_s=settings.dial_within_s, keep_days=settings.keep_days,
+    )
+    relay = Relay(database, "callback", celery_app("callback", settings.broker_url, [DIAL_QUEUE]))
+    app, api = create_app(
+        "callback", database=database, readiness_checks={"switch": lambda: follower.client.connected},
+        title="Click-to-dial",
+    )
+    api.register_blueprint(blueprint(database, relay.wake, follower.hang_up))
+    try:
+        server = serve(app, settings.bind, settings.http_port)
+    except OSError as error:
+        stop_start(error.strerror or str(error))
+    follower.start()
+    try:
+        follower.client.wait_connected(_SWITCH_WAIT_S)
+    except AuthenticationFailed as error:
+        stop_start(str(error))
+    relay.start()
+    watchdog.beat()
+    log.info("callback is up", port=settings.http_port)
+
+    stopping = gevent.event.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stopping.set)
+    stopping.wait()
+    server.stop(timeout=5)
+    relay.stop()
+    follower.stop()
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""/v1/calls: ask for a call, follow it, call it off. HTTP in, use case, HTTP out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from flask.views import MethodView
+from flask_smorest import Blueprint
+
+from services.callback import ask, store
+from services.callback.attempt import State, shown
+from services.callback.cancel import cancel
+from services.callback.reasons import Reason, words
+from services.callback.schemas.calls import (
+    CALL_EXAMPLE,
+    FAILED_EXAMPLE,
+    REQUEST_EXAMPLE,
+    Call,
+    CallRequest,
+    KeyHeader,
+    Page,
+    PageQuery,
+)
+from shared.api import ApiError, ErrorView, Principal, principal, requires
+from shared.database import Database, Row, Transaction
+
+_REFUSALS: tuple[tuple[type[ask.Refused], int, str], ...] = (
+    (ask.KeyReused, 409, "idempotency_key_reused"),
+    (ask.NoSuchSubscriber, 404, "no_such_subscriber"),
+    (ask.UnusableTarget, 422, "invalid_target"),
+    (ask.NotAllowed, 403, "number_not_allowed"),
+    (ask.UnknownDevice, 422, "unknown_device"),
+    (ask.NoDevice, 409, "no_device"),
+    (ask.TooManyCalls, 429, "too_many_calls"),
+)
+
+
+def blueprint(
+    database: Database, accepted: Callable[[], None], hang_up: Callable[[Iterable[UUID]], object]
+) -> Blueprint:
+    """accepted: an outbox row was committed; hang_up: ends legs, soon tried again when it can't now."""
+    calls = Blueprint("calls", "calls", url_prefix="/v1/calls", description="Click-to-dial: ask, follow, call off.")
+
+    @calls.route("")
+    class Calls(MethodView):
+        @requires("subscriber", "operator")
+        @calls.arguments(KeyHeader, location="headers")
+        @calls.arguments(CallRequest, example=REQUEST_EXAMPLE)
+        @calls.response(202, Call, example=CALL_EXAMPLE)
+        @calls.alt_response(403, schema=ErrorView, description="numbers of this class may not be called")
+        @calls.alt_response(409, schema=ErrorView, description="the key was used for another request; or no device")
+        @calls.alt_response(429, schema=ErrorView, description="too many calls; Retry-After says when")
+        def post(self, headers: dict[str, Any], body: dict[str, Any]) -> Any:
+            """Ask for a call: the first leg rings, then the target
+
+            The same Idempotency-Key with the same body answers the same call and never dials twice.
+            """
+            request = _request(database, principal(), headers["key"], body)
+            with database.company(request.company_id) as tx:
+                try:
+                    answer = ask.ask(tx, request)
+                except ask.Refused as refused:
+                    raise _refusal(refused) from refused
+                found = store.view(tx, answer.attempt_id, request.subscriber_id)
+            if not answer.repeated:
+                accepted()
+            return _shown(_there(found)), 202, {"Location": f"/v1/calls/{answer.attempt_id}"}
+
+        @requires("subscriber", "operator")
+        @calls.arguments(PageQuery, location="query")
+        @calls.response(200, Page, example={"calls": [FAILED_EXAMPLE], "next": None})
+        def get(self, query: dict[str, Any]) -> Any:
+            """One's own calls, newest first"""
+            with _scope(database, principal()) as (tx, own):
+                if own is not None and query["subscriber_id"] not in (None, own):
+                    raise _not_there()
+                rows = store.page(tx, own or query["subscriber_id"], query["before"], query["limit"] + 1)
+            calls_shown = [_shown(row) for row in rows[: query["limit"]]]
+            more = len(rows) > query["limit"]
+            return {"calls": calls_shown, "next": calls_shown[-1]["id"] if more else None}
+
+    @calls.route("/<uuid:attempt_id>")
+    class OneCall(MethodView):
+        @requires("subscriber", "operator")
+        @calls.response(200, Call, example=CALL_EXAMPLE)
+        @calls.alt_response(404, schema=ErrorView, description="no such call of one's own")
+        def get(self, attempt_id: UUID) -> Any:
+            """How far the call is"""
+            with _scope(database, principal()) as (tx, own):
+                return _shown(_there(store.view(tx, attempt_id, own)))
+
+        @requires("subscriber", "operator")
+        @calls.response(200, Call, example={**CALL_EXAMPLE, "state": "cancelled"})
+        @calls.alt_response(404, schema=ErrorView, description="no such call of one's own")
+        def delete(self, attempt_id: UUID) -> Any:
+            """Call it off, at any point: every leg is hung up
+
+            Asking again changes nothing, and a call that is over stays as it ended.
+            """
+            with _scope(database, principal()) as (tx, own):
+                _there(store.view(tx, attempt_id, own))
+                legs = cancel(tx, attempt_id)
+                found = _there(store.view(tx, attempt_id, own))
+            if legs:
+                hang_up(legs)
+            return _shown(found)
+
+    return calls
+
+
+@contextmanager
+def _scope(database: Database, who: Principal) -> Iterator[tuple[Transaction, int | None]]:
+    """A transaction over what this principal may see, and the subscriber it is limited to."""
+    if who.company_id is None:  # an operator belongs to no company and may look into each
+        with database.platform() as tx:
+            yield tx, None
+    else:
+        with database.company(who.company_id) as tx:
+            yield tx, who.subscriber_id
+
+
+def _request(database: Database, who: Principal, key: str, body: dict[str, Any]) -> ask.Request:
+    company_id, subscriber_id = who.company_id, who.subscriber_id
+    named = body["subscriber_id"]
+    if company_id is None or subscriber_id is None:
+        if named is None:
+            raise ApiError(422, "invalid_field", "subscriber_id: is needed from an operator", field="subscriber_id")
+        with database.platform() as tx:
+            company_id, subscriber_id = store.company_of(tx, named), named
+        if company_id is None:
+            raise ApiError(404, "no_such_subscriber", "there is no such subscriber", field="subscriber_id")
+    elif named not in (None, subscriber_id):
+        raise ApiError(403, "forbidden", "a call is made in one's own name", field="subscriber_id",
+                       hint="leave it out")
+    return ask.Request(company_id, subscriber_id, who.role, key, body["target"], body["device"])
+
+
+def _refusal(refused: ask.Refused) -> ApiError:
+    status, error = next((status, error) for kind, status, error in _REFUSALS if isinstance(refused, kind))
+    headers = {"Retry-After": str(refused.retry_after_s)} if isinstance(refused, ask.TooManyCalls) else None
+    return ApiError(status, error, refused.message, field=refused.field, hint=refused.hint, headers=headers)
+
+
+def _not_there() -> ApiError:
+    return ApiError(404, "not_found", "there is no such call here")
+
+
+def _there(row: Row | None) -> Row:
+    if row is None:
+        raise _not_there()
+    return row
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    history: list[dict[str, Any]] = []
+    for step in row.history:
+        state = shown(State(step["state"])).value
+        if not history or history[-1]["state"] != state:
+            history.append({"state": state, "at": step["at"]})
+    reason = Reason(row.reason) if row.reason else None
+    return {
+        **row, "state": shown(State(row.state)).value, "history": history,
+        "message": words(reason, row.language) if reason else None,
+    }

@@ -1,0 +1,109 @@
+"""Calls over HTTP: the request, the attempt, a page of attempts; with the examples the documentation shows."""
+
+from __future__ import annotations
+
+from marshmallow import EXCLUDE, RAISE, Schema, fields
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from services.callback.attempt import State, shown
+from services.callback.reasons import Reason
+
+_ID = Range(min=1, max=2**63 - 1)
+_STATES = sorted({shown(state).value for state in State})
+
+REQUEST_EXAMPLE = {"target": "+49 171 1234567", "device": "anna-desk"}
+CALL_EXAMPLE = {
+    "id": "0b1f7ac2-54a5-4c3e-9f0e-3f3f8a2b6d11",
+    "subscriber_id": 1,
+    "target": "+49 171 1234567",
+    "destination": "+491711234567",
+    "number_class": "mobile",
+    "devices": ["anna-desk"],
+    "state": "ringing_first",
+    "reason": None,
+    "message": None,
+    "created_at": "2026-03-02T09:15:00.120000+00:00",
+    "history": [
+        {"state": "accepted", "at": "2026-03-02T09:15:00.120000+00:00"},
+        {"state": "ringing_first", "at": "2026-03-02T09:15:00.310000+00:00"},
+    ],
+}
+FAILED_EXAMPLE = {
+    **CALL_EXAMPLE, "state": "failed", "reason": "target_busy", "message": "die gewählte Nummer war besetzt",
+}
+
+
+class KeyHeader(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    key = fields.String(
+        required=True, data_key="Idempotency-Key",
+        validate=[
+            Length(min=8, max=128, error="must have 8 to 128 characters"),
+            Regexp(r"[\x20-\x7e]*\Z", error="may have printable ASCII characters only"),
+        ],
+        error_messages={"required": "this header is needed: a new value for each call, the same one to ask again"},
+        metadata={"description": "Of the caller's own choice; the same key never dials twice."},
+    )
+
+
+class CallRequest(Schema):
+    class Meta:
+        unknown = RAISE
+
+    target = fields.String(
+        required=True, validate=Length(min=1, max=256),
+        metadata={"description": "Extension or number in any usual form; tel: and callto: links, too."},
+    )
+    device = fields.String(
+        load_default=None, allow_none=True, validate=Length(min=1, max=64),
+        metadata={"description": "Which device rings first; without it all devices ring together."},
+    )
+    subscriber_id = fields.Integer(
+        load_default=None, allow_none=True, strict=True, validate=_ID,
+        metadata={"description": "Operators only, and needed there: in whose name."},
+    )
+
+
+class PageQuery(Schema):
+    class Meta:
+        unknown = RAISE
+
+    limit = fields.Integer(load_default=50, validate=Range(min=1, max=100))
+    before = fields.UUID(load_default=None, metadata={"description": "`next` of the page before"})
+    subscriber_id = fields.Integer(
+        load_default=None, validate=_ID, metadata={"description": "Operators only: calls of this subscriber"}
+    )
+
+
+class Step(Schema):
+    state = fields.String(required=True, validate=OneOf(_STATES))
+    at = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class Call(Schema):
+    id = fields.UUID(required=True)
+    subscriber_id = fields.Integer(required=True)
+    target = fields.String(required=True, metadata={"description": "as asked for"})
+    destination = fields.String(required=True, metadata={"description": "what is dialled: an extension or E.164"})
+    number_class = fields.String(required=True)
+    devices = fields.List(fields.String(), required=True, metadata={"description": "what rings first"})
+    state = fields.String(
+        required=True, validate=OneOf(_STATES),
+        metadata={"description": "unknown: lost sight of, never dialled again by itself"},
+    )
+    reason = fields.String(
+        required=True, allow_none=True, validate=OneOf([reason.value for reason in Reason]),
+        metadata={"description": "why it failed or is unknown, for programs"},
+    )
+    message = fields.String(
+        required=True, allow_none=True, metadata={"description": "the reason in the subscriber's language"}
+    )
+    created_at = fields.DateTime(required=True)
+    history = fields.List(fields.Nested(Step), required=True)
+
+
+class Page(Schema):
+    calls = fields.List(fields.Nested(Call), required=True)
+    next = fields.UUID(required=True, allow_none=True, metadata={"description": "`before` of the next page"})

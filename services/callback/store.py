@@ -1,0 +1,263 @@
+"""The attempts in PostgreSQL: every statement of this service, none of its decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.callback.attempt import Progress, State
+from services.callback.first_leg import Errand, FirstLeg
+from services.callback.limits import Limits
+from services.callback.reasons import Reason
+from shared.database import Row, Transaction
+
+_UNDER_WAY = "state NOT IN ('ended', 'failed', 'cancelled', 'unknown')"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The subscriber in whose name the call is made."""
+
+    company_id: int
+    subscriber_id: int
+    country: str
+    area_code: str
+    allowed_classes: Sequence[str]
+    limits: Limits
+    ring_s: int
+    device_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    now: datetime
+    under_way: int
+    recent: Sequence[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """An attempt locked for its next step."""
+
+    attempt_id: UUID
+    company_id: int
+    progress: Progress
+    first_legs: frozenset[UUID]
+
+
+def lock_subscriber(tx: Transaction, subscriber_id: int) -> None:
+    """Until the transaction ends, nobody else accepts an attempt of this subscriber: limits and keys hold."""
+    tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('callback', :id))", id=subscriber_id)
+
+
+def attempt_by_key(tx: Transaction, subscriber_id: int, asked_by: str, key: str) -> Row | None:
+    return tx.row(
+        "SELECT attempt_id, request_sha256 FROM callback.attempts WHERE subscriber_id = :subscriber_id"
+        " AND asked_by = :asked_by AND idempotency_key = :key",
+        subscriber_id=subscriber_id, asked_by=asked_by, key=key,
+    )
+
+
+def asker(tx: Transaction, subscriber_id: int) -> Asker | None:
+    row = tx.row(
+        """SELECT s.company_id, s.subscriber_id, i.country, i.area_code, c.allowed_classes,
+               coalesce(t.max_simultaneous, 2) AS max_simultaneous,
+               coalesce(t.max_per_minute, 10) AS max_per_minute, coalesce(t.ring_s, 30) AS ring_s,
+               ARRAY(SELECT d.device_id FROM directory.devices d
+                     WHERE d.company_id = s.company_id AND d.subscriber_id = s.subscriber_id
+                     ORDER BY d.device_id) AS device_ids
+           FROM directory.subscribers s
+           JOIN directory.sites i ON i.company_id = s.company_id AND i.site_id = s.site_id
+           JOIN directory.companies c ON c.company_id = s.company_id
+           LEFT JOIN callback.settings t ON t.company_id = s.company_id AND t.subscriber_id = s.subscriber_id
+           WHERE s.subscriber_id = :subscriber_id""",
+        subscriber_id=subscriber_id,
+    )
+    if row is None:
+        return None
+    return Asker(
+        row.company_id, row.subscriber_id, row.country, row.area_code, row.allowed_classes,
+        Limits(row.max_simultaneous, row.max_per_minute), row.ring_s, row.device_ids,
+    )
+
+
+def company_of(tx: Transaction, subscriber_id: int) -> int | None:
+    row = tx.row("SELECT company_id FROM directory.subscribers WHERE subscriber_id = :id", id=subscriber_id)
+    return None if row is None else int(row.company_id)
+
+
+def name_of_extension(tx: Transaction, company_id: int, extension: str) -> str | None:
+    """None: the company has no such extension."""
+    row = tx.row(
+        "SELECT concat_ws(' ', nullif(first_name, ''), last_name) AS name FROM directory.subscribers"
+        " WHERE company_id = :company_id AND extension = :extension",
+        company_id=company_id, extension=extension,
+    )
+    return None if row is None else str(row.name)
+
+
+def name_of_number(tx: Transaction, company_id: int, number: str) -> str | None:
+    """None: not a number of the company."""
+    row = tx.row(
+        "SELECT concat_ws(' ', nullif(s.first_name, ''), s.last_name) AS name FROM directory.numbers n"
+        " LEFT JOIN directory.subscribers s ON s.company_id = n.company_id AND s.subscriber_id = n.subscriber_id"
+        " WHERE n.company_id = :company_id AND n.number = :number",
+        company_id=company_id, number=number,
+    )
+    return None if row is None else str(row.name)
+
+
+def usage(tx: Transaction, subscriber_id: int) -> Usage:
+    row = tx.one(
+        f"""SELECT clock_timestamp() AS now,
+               count(*) FILTER (WHERE {_UNDER_WAY}) AS under_way,
+               coalesce(array_agg(created_at) FILTER (WHERE created_at > now() - interval '1 minute'),
+                        '{{}}') AS recent
+           FROM callback.attempts WHERE subscriber_id = :id
+               AND (created_at > now() - interval '1 minute' OR {_UNDER_WAY})""",
+        id=subscriber_id,
+    )
+    return Usage(row.now, row.under_way, row.recent)
+
+
+def insert(tx: Transaction, attempt: dict[str, Any], legs: Sequence[FirstLeg]) -> None:
+    columns = ", ".join(attempt)
+    values = ", ".join(f":{name}" for name in attempt)
+    tx.execute(f"INSERT INTO callback.attempts ({columns}) VALUES ({values})", **attempt)
+    tx.execute_many(
+        "INSERT INTO callback.first_legs (leg_uuid, company_id, attempt_id, device_id)"
+        " VALUES (:leg_uuid, :company_id, :attempt_id, :device_id)",
+        [
+            {"leg_uuid": str(leg.leg_uuid), "device_id": leg.device_id,
+             "company_id": attempt["company_id"], "attempt_id": attempt["attempt_id"]}
+            for leg in legs
+        ],
+    )
+
+
+def claim(tx: Transaction, attempt_id: UUID, within_s: int) -> Errand | None:
+    """The fence: accepted -> dialling for whoever comes first and in time; None for everybody else."""
+    claimed = tx.execute(
+        "UPDATE callback.attempts SET state = 'dialling', checked_at = now() WHERE attempt_id = :id"
+        " AND state = 'accepted' AND created_at > now() - make_interval(secs => :within_s)",
+        id=str(attempt_id), within_s=within_s,
+    )
+    if not claimed:
+        return None
+    row = tx.one(
+        """SELECT a.company_id, a.subscriber_id, a.destination, a.shown_name, a.shown_number, a.ring_s,
+               s.extension, c.sip_domain
+           FROM callback.attempts a
+           JOIN directory.subscribers s ON s.company_id = a.company_id AND s.subscriber_id = a.subscriber_id
+           JOIN directory.companies c ON c.company_id = a.company_id
+           WHERE a.attempt_id = :id""",
+        id=str(attempt_id),
+    )
+    legs = tx.rows(
+        "SELECT leg_uuid, device_id FROM callback.first_legs WHERE attempt_id = :id ORDER BY device_id",
+        id=str(attempt_id),
+    )
+    return Errand(
+        attempt_id=attempt_id, legs=[FirstLeg(UUID(str(leg.leg_uuid)), leg.device_id) for leg in legs], **row
+    )
+
+
+def lock(tx: Transaction, attempt_id: UUID) -> Followed | None:
+    row = tx.row(
+        """SELECT a.company_id, a.state::text, a.reason, a.target_reason,
+               ARRAY(SELECT l.leg_uuid::text FROM callback.first_legs l
+                     WHERE l.attempt_id = a.attempt_id) AS first_legs
+           FROM callback.attempts a WHERE a.attempt_id = :id FOR UPDATE OF a""",
+        id=str(attempt_id),
+    )
+    if row is None:
+        return None
+    progress = Progress(
+        State(row.state), row.reason and Reason(row.reason), row.target_reason and Reason(row.target_reason)
+    )
+    return Followed(attempt_id, row.company_id, progress, frozenset(map(UUID, row.first_legs)))
+
+
+def save(tx: Transaction, attempt_id: UUID, progress: Progress) -> None:
+    tx.execute(
+        "UPDATE callback.attempts SET state = CAST(:state AS callback.state), reason = :reason,"
+        " target_reason = :target_reason, checked_at = now() WHERE attempt_id = :id",
+        id=str(attempt_id), state=progress.state.value, reason=progress.reason,
+        target_reason=progress.target_reason,
+    )
+
+
+def note_checked(tx: Transaction, attempt_id: UUID) -> None:
+    tx.execute("UPDATE callback.attempts SET checked_at = now() WHERE attempt_id = :id", id=str(attempt_id))
+
+
+def set_to_be_hung_up(tx: Transaction, attempt_id: UUID, due: bool) -> None:
+    tx.execute(
+        "UPDATE callback.attempts SET to_be_hung_up = :due, checked_at = now() WHERE attempt_id = :id",
+        id=str(attempt_id), due=due,
+    )
+
+
+def under_way(tx: Transaction) -> list[Row]:
+    """What is not settled or has legs to be ended: attempt_id, state, to_be_hung_up, age_s, unchecked_s, settled_s."""
+    return tx.rows(
+        f"""SELECT attempt_id::text, state::text, to_be_hung_up,
+               extract(epoch FROM now() - created_at)::float AS age_s,
+               extract(epoch FROM now() - checked_at)::float AS unchecked_s
+           FROM callback.attempts WHERE {_UNDER_WAY} OR to_be_hung_up ORDER BY checked_at LIMIT 1000"""
+    )
+
+
+def cancelled_s_ago(tx: Transaction, attempt_id: UUID) -> float:
+    return float(tx.one(
+        "SELECT coalesce(extract(epoch FROM clock_timestamp() - max(at)), 1e9)::float AS s FROM callback.changes"
+        " WHERE attempt_id = :id AND state = 'cancelled'", id=str(attempt_id),
+    ).s)
+
+
+def forget_older_than(tx: Transaction, days: int) -> int:
+    return tx.execute(
+        f"DELETE FROM callback.attempts WHERE created_at < now() - make_interval(days => :days) AND NOT ({_UNDER_WAY})",
+        days=days,
+    )
+
+
+_VIEW = """
+    SELECT a.attempt_id::text AS id, a.subscriber_id, a.target, a.destination, a.number_class, a.state::text,
+        a.reason, s.language, a.created_at,
+        ARRAY(SELECT l.device_id FROM callback.first_legs l WHERE l.attempt_id = a.attempt_id
+              ORDER BY l.device_id) AS devices,
+        (SELECT jsonb_agg(jsonb_build_object('state', c.state, 'at', c.at) ORDER BY c.change_id)
+         FROM callback.changes c WHERE c.attempt_id = a.attempt_id) AS history
+    FROM callback.attempts a
+    JOIN directory.subscribers s ON s.company_id = a.company_id AND s.subscriber_id = a.subscriber_id
+"""
+
+
+def view(tx: Transaction, attempt_id: UUID, subscriber_id: int | None) -> Row | None:
+    """subscriber_id: only if it is this one's; None: anybody's."""
+    return tx.row(
+        _VIEW + "WHERE a.attempt_id = :id AND a.subscriber_id = coalesce(:subscriber_id, a.subscriber_id)",
+        id=str(attempt_id), subscriber_id=subscriber_id,
+    )
+
+
+def page(tx: Transaction, subscriber_id: int | None, before: UUID | None, limit: int) -> list[Row]:
+    """Newest first, those after `before` in that order."""
+    conditions = ["true"]
+    if subscriber_id is not None:
+        conditions.append("a.subscriber_id = :subscriber_id")
+    if before is not None:
+        conditions.append(
+            "(a.created_at, a.attempt_id) < (SELECT b.created_at, b.attempt_id FROM callback.attempts b"
+            " WHERE b.attempt_id = CAST(:before AS uuid))"
+        )
+    return tx.rows(
+        f"{_VIEW} WHERE {' AND '.join(conditions)} ORDER BY a.created_at DESC, a.attempt_id DESC LIMIT :limit",
+        limit=limit,
+        **({"subscriber_id": subscriber_id} if subscriber_id is not None else {}),
+        **({"before": str(before)} if before is not None else {}),
+    )

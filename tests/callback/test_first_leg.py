@@ -1,0 +1,64 @@
+"""The one command: what rings, what it shows, and that nothing can be smuggled into it."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.callback.first_leg import Errand, FirstLeg, display, originate
+from shared.dialling import UndiallableError
+from shared.esl.errors import UnsafeArgument
+
+ATTEMPT = UUID("11111111-1111-4111-8111-111111111111")
+DESK = FirstLeg(UUID("22222222-2222-4222-8222-222222222222"), "anna-desk")
+SOFT = FirstLeg(UUID("33333333-3333-4333-8333-333333333333"), "anna-soft")
+ERRAND = Errand(
+    attempt_id=ATTEMPT, company_id=7, subscriber_id=42, extension="21", sip_domain="musterbau.example",
+    legs=[DESK, SOFT], destination="22", shown_name="Bernd Bäcker", shown_number="22", ring_s=30,
+)
+
+
+def test_all_devices_ring_together_each_under_its_own_leg_id_and_show_the_target():
+    command = originate(ERRAND)
+    assert command.line == (
+        "bgapi originate '{pbx_attempt=11111111-1111-4111-8111-111111111111,export_vars=pbx_attempt,pbx_company=7,"
+        "pbx_acting_subscriber=42,pbx_leg_subscriber=42,presence_id=21@musterbau.example,"
+        "origination_caller_id_name=Bernd Bäcker,origination_caller_id_number=22,originate_timeout=31,"
+        "ignore_early_media=true,hangup_after_bridge=true}"
+        "[origination_uuid=22222222-2222-4222-8222-222222222222,pbx_leg_device=anna-desk,pbx_acting_device=anna-desk]"
+        "sofia/internal/anna-desk%musterbau.example,"
+        "[origination_uuid=33333333-3333-4333-8333-333333333333,pbx_leg_device=anna-soft,pbx_acting_device=anna-soft]"
+        "sofia/internal/anna-soft%musterbau.example' 22 XML internal"
+    )
+    assert command.headers == (("Job-UUID", str(ATTEMPT)),)
+
+
+def test_a_name_of_the_directory_is_shown_a_number_as_people_write_it():
+    assert display("Bernd O'Neil <b>", "22", "22") == ("Bernd ONeil b", "22")
+    assert display("", "030 123456", "+4930123456") == ("030 123456", "+4930123456")
+    assert display("", "112", "112") == ("112", "112")
+
+
+@given(st.text(max_size=80), st.sampled_from(["22", "+4930123456"]))
+def test_no_name_makes_a_command_of_another_shape(name: str, destination: str):
+    shown_name, shown_number = display(name, destination, destination)
+    try:
+        line = originate(replace(ERRAND, shown_name=shown_name, shown_number=shown_number)).line
+    except (UndiallableError, UnsafeArgument):
+        return
+    assert line.count("'") == 2
+    assert line.count("{") == line.count("}") == 1
+    assert line.endswith("' 22 XML internal")
+
+
+@pytest.mark.parametrize("field", ["shown_name", "shown_number", "sip_domain", "extension"])
+def test_what_could_change_the_command_is_refused(field: str):
+    with pytest.raises(UndiallableError):
+        originate(replace(ERRAND, **{field: "x,api_on_answer=shutdown"}))
+
+
+def test_without_a_leg_there_is_no_command():
+    with pytest.raises(UndiallableError):
+        originate(replace(ERRAND, legs=[]))

@@ -1,0 +1,79 @@
+"""Targets in every form people and programs write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.callback.targets import ClassNotAllowed, InvalidTarget, Place, Target, allow, read
+from shared.dialling import NumberClass
+
+BERLIN = Place("DE", "30")
+EXTENSIONS = {"22", "4711"}
+OWN = {"+49305550022"}
+
+
+def target(text: str, place: Place = BERLIN) -> Target:
+    return read(text, place, EXTENSIONS.__contains__, OWN.__contains__)
+
+
+@pytest.mark.parametrize("text", [
+    "+49 171 1234567", "0049 171 1234567", "0171/1234567", "0171-123 45 67", " +49 (0)171 1234567 ",
+    "tel:+49-171-1234567", "TEL:+491711234567", "callto:+491711234567", "callto://+491711234567",
+    "tel:%2B49%20171%201234567", "tel:+491711234567;ext=12", "tel:1711234567;phone-context=+49",
+    "tel:+491711234567?call", "+49171\u00a01234567",
+])
+def test_one_number_in_many_forms(text: str):
+    assert target(text) == Target("+491711234567", NumberClass.MOBILE, "0171 1234567")
+
+
+@pytest.mark.parametrize("text", ["22", " 2 2 ", "tel:22", "callto:22", "tel:22;phone-context=musterbau.example"])
+def test_an_extension_is_internal(text: str):
+    assert target(text) == Target("22", NumberClass.INTERNAL, "22")
+
+
+def test_a_local_number_is_read_with_the_sites_area_code():
+    assert target("1234567").destination == "+49301234567"
+    assert target("1234567", Place("DE", "89")).destination == "+49891234567"
+    assert target("01 234567", Place("AT", "1")).destination == "+431234567"
+
+
+def test_a_number_of_ones_own_company_is_internal():
+    assert target("030 5550022").number_class is NumberClass.INTERNAL
+
+
+@pytest.mark.parametrize(("text", "number_class"), [
+    ("110", NumberClass.EMERGENCY), ("tel:112", NumberClass.EMERGENCY), ("1-1-2", NumberClass.EMERGENCY),
+    ("0900 1234567", NumberClass.PREMIUM), ("+44 20 7946 0018", NumberClass.INTERNATIONAL),
+    ("+881612345678", NumberClass.SATELLITE), ("030 123456", NumberClass.NATIONAL),
+])
+def test_the_class_decides_what_may_be_called(text: str, number_class: NumberClass):
+    assert target(text).number_class is number_class
+
+
+@pytest.mark.parametrize("text", [
+    "", "   ", "tel:", "99", "*62", "#31#0301234567", "sip:anna@example.com", "http://example.com", "javascript:1",
+    "anna", "+49171123456712345678", "+", "22,33", "22|23", "{api_on_answer=shutdown}22", "${system(id)}", "0171\r\n1",
+    "tel:22\x00", "+49171123456７",
+])
+def test_what_is_no_target_is_refused_with_a_rule(text: str):
+    with pytest.raises(InvalidTarget) as refused:
+        target(text)
+    assert refused.value.rule
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_given_either_is_refused_or_can_be_dialled(text: str):
+    try:
+        destination = target(text).destination
+    except InvalidTarget:
+        return
+    assert destination.lstrip("+").isascii()
+    assert destination.lstrip("+").isdigit()
+
+
+def test_emergency_and_internal_calls_need_no_permission():
+    allow(target("112"), [])
+    allow(target("22"), [])
+    allow(target("0171 1234567"), ["mobile"])
+    with pytest.raises(ClassNotAllowed):
+        allow(target("0171 1234567"), ["national"])
