@@ -1,0 +1,324 @@
+-- Routing: the settings of a subscriber's calls, what one call needs to know in one question, and the
+-- record of every call. Owner: routing.
+
+CREATE SCHEMA routing;
+GRANT USAGE ON SCHEMA routing TO pbx_routing, pbx_callback, pbx_voicemail, pbx_presence;
+
+-- ----- settings
+
+CREATE TABLE routing.forwardings (         -- R1, R2; no row: off and never set
+    company_id      bigint NOT NULL,
+    subscriber_id   bigint NOT NULL,
+    kind            text NOT NULL CHECK (kind IN ('always', 'busy', 'no_answer', 'not_reachable')),
+    enabled         boolean NOT NULL DEFAULT true,
+    -- An extension of the company, or E.164: normalised with the site's country when it is entered (N3).
+    target          text NOT NULL CHECK (target ~ '^(\+[0-9]{5,15}|[0-9]{2,6})$'),
+    rings           int NOT NULL DEFAULT 4 CHECK (rings = 0 OR rings BETWEEN 2 AND 20),
+    revision        int NOT NULL DEFAULT 1,    -- one more with each change: the ETag over HTTP
+    PRIMARY KEY (company_id, subscriber_id, kind),
+    UNIQUE (subscriber_id, kind),
+    FOREIGN KEY (company_id, subscriber_id) REFERENCES directory.subscribers ON DELETE CASCADE
+);
+SELECT directory.keep_companies_apart('routing.forwardings');
+GRANT SELECT, INSERT, UPDATE, DELETE ON routing.forwardings TO pbx_routing;
+
+-- ----- the record of calls (L1, L2, R15)
+
+CREATE TABLE routing.calls (
+    company_id      bigint NOT NULL REFERENCES directory.companies ON DELETE CASCADE,
+    call_id         uuid NOT NULL,             -- UUID of the first leg
+    started_at      timestamptz NOT NULL,
+    -- What routing decided, NULL while only the end of the call is known: the two arrive in any order.
+    direction       text CHECK (direction IN ('internal', 'incoming', 'outgoing')),
+    caller_subscriber_id bigint,
+    caller_number   text,
+    caller_name     text,
+    dialled         text,
+    callee_subscriber_id bigint,
+    rung            text,                      -- the rung that decided
+    trace           jsonb,                     -- what each rung looked at and said
+    steps           jsonb NOT NULL DEFAULT '[]',   -- what was done, in the order of the questions
+    from_memory     boolean NOT NULL DEFAULT false, -- decided with last known facts: the database was away
+    -- What the switch reported.
+    answered_at     timestamptz,
+    answered_by     bigint,                    -- subscriber whose leg was answered
+    ended_at        timestamptz,
+    cause           text,
+    PRIMARY KEY (company_id, call_id),
+    UNIQUE (call_id)
+);
+CREATE INDEX calls_by_time ON routing.calls (company_id, started_at DESC, call_id);
+SELECT directory.keep_companies_apart('routing.calls');
+
+CREATE TABLE routing.call_log (                -- L1: one line of one subscriber's list
+    company_id      bigint NOT NULL,
+    subscriber_id   bigint NOT NULL,
+    call_id         uuid NOT NULL,
+    placed          boolean NOT NULL,          -- he made it; else it came to him
+    other_subscriber_id bigint,
+    other_number    text,                      -- NULL: withheld
+    other_name      text,
+    deleted_at      timestamptz,               -- by the subscriber; kept so that a late record does not bring it back
+    PRIMARY KEY (company_id, subscriber_id, call_id, placed),
+    FOREIGN KEY (company_id, subscriber_id) REFERENCES directory.subscribers ON DELETE CASCADE,
+    FOREIGN KEY (company_id, call_id) REFERENCES routing.calls ON DELETE CASCADE
+);
+CREATE INDEX call_log_of_call ON routing.call_log (company_id, call_id);
+SELECT directory.keep_companies_apart('routing.call_log');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON routing.calls, routing.call_log TO pbx_routing;
+SELECT directory.create_outbox('routing', 'pbx_routing');
+
+-- ----- the facts of a call, in one round trip
+
+-- Everything the ladder asks about these people. plpgsql, because the mailboxes it reads are created by
+-- a later migration; they are the view voicemail publishes for this.
+CREATE FUNCTION routing.people_facts(of_subscribers bigint[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan AS $$        -- planning anew would take three times the query itself
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'id', s.subscriber_id,
+            'extension', s.extension,
+            'name', btrim(s.first_name || ' ' || s.last_name),
+            'language', s.language,
+            'site', jsonb_build_array(t.site_id, t.country, t.area_code, t.main_number, t.time_zone),
+            'numbers', (
+                SELECT jsonb_agg(jsonb_build_array(n.number, n.is_main, n.distinctive_ring))
+                FROM directory.numbers n
+                WHERE n.company_id = s.company_id AND n.subscriber_id = s.subscriber_id),
+            'devices', (
+                SELECT jsonb_agg(d.device_id ORDER BY d.device_id)
+                FROM directory.devices d
+                WHERE d.company_id = s.company_id AND d.subscriber_id = s.subscriber_id),
+            'forwardings', (
+                SELECT jsonb_object_agg(f.kind, jsonb_build_array(f.target, f.rings))
+                FROM routing.forwardings f
+                WHERE f.company_id = s.company_id AND f.subscriber_id = s.subscriber_id AND f.enabled),
+            'mailbox', (
+                SELECT jsonb_build_array(m.always, m.busy, m.no_answer, m.rings)
+                FROM voicemail.mailbox_routing m
+                WHERE m.company_id = s.company_id AND m.subscriber_id = s.subscriber_id)
+        )), '[]'::jsonb)
+        FROM directory.subscribers s
+        JOIN directory.sites t ON (t.company_id, t.site_id) = (s.company_id, s.site_id)
+        WHERE s.subscriber_id = ANY (of_subscribers)
+    );
+END $$;
+
+-- Who of the company owns an extension or a number. plpgsql keeps its plans; an SQL function would be planned anew
+-- in every call.
+CREATE FUNCTION routing.owner_of(in_company bigint, dialled text) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found bigint;
+BEGIN
+    SELECT s.subscriber_id INTO found FROM directory.subscribers s
+    WHERE s.company_id = in_company AND s.extension = dialled;
+    IF found IS NULL THEN
+        SELECT n.subscriber_id INTO found FROM directory.numbers n
+        WHERE n.number = dialled AND n.company_id = in_company;
+    END IF;
+    RETURN found;
+END $$;
+
+-- One question of the switch, whole: who calls, whom, and everyone a forward can lead to. Forwards are followed
+-- here, five redirections deep and the one too many, so that the plan of the call is made in one go and
+-- later questions need no database. A call without forwards pays two short queries for it.
+-- NULL: no such device, or no such number on this trunk.
+--
+-- caller_device: login of the handset that calls; acting_subscriber: the one the suite itself calls for;
+-- own_company: of a leg that is neither, but inside a company (a caller somebody transferred); all three NULL:
+-- from outside, over the trunk if its name is known.
+CREATE FUNCTION routing.call_facts(
+    caller_device text, acting_subscriber bigint, own_company bigint, over_trunk text,
+    dialled text, dialled_number text, caller_number text,
+    lamp_extension text, lamp_position int, lamp_key text
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    company     directory.companies;
+    caller_id   bigint;
+    in_company  bigint := own_company;
+    owner_id    bigint;
+    lamp_owner  bigint;
+    frontier    bigint[];
+    met         bigint[] := '{}';
+    people      jsonb := '[]';
+    found       jsonb;
+    owners      jsonb := '{}';
+    onward      jsonb;
+BEGIN
+    IF acting_subscriber IS NOT NULL THEN
+        SELECT s.subscriber_id, s.company_id INTO caller_id, in_company FROM directory.subscribers s
+        WHERE s.subscriber_id = acting_subscriber AND (own_company IS NULL OR s.company_id = own_company);
+    ELSIF caller_device IS NOT NULL THEN
+        SELECT d.subscriber_id, d.company_id INTO caller_id, in_company FROM directory.devices d
+        WHERE d.device_id = caller_device AND (own_company IS NULL OR d.company_id = own_company);
+    ELSIF own_company IS NULL THEN
+        SELECT n.company_id INTO in_company FROM directory.numbers n
+        WHERE n.number = dialled_number AND (
+            over_trunk IS NULL OR EXISTS (
+                SELECT FROM directory.trunks t WHERE t.company_id = n.company_id AND t.name = over_trunk));
+    END IF;
+    SELECT * INTO company FROM directory.companies c WHERE c.company_id = in_company;
+    IF company.company_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+
+    owner_id := routing.owner_of(company.company_id, dialled);
+    IF owner_id IS NULL AND dialled_number IS NOT NULL THEN
+        owner_id := routing.owner_of(company.company_id, dialled_number);
+    END IF;
+    IF lamp_key IS NOT NULL THEN
+        SELECT p.watched_subscriber_id INTO lamp_owner
+        FROM presence.person_on_lamp(company.company_id, lamp_extension, lamp_position, lamp_key) p
+        WHERE p.subscriber_id = caller_id OR caller_id IS NULL;
+    END IF;
+
+    frontier := array_remove(ARRAY[owner_id, lamp_owner], NULL);
+    FOR depth IN 0..6 LOOP
+        EXIT WHEN frontier = '{}' AND depth > 0;
+        met := met || frontier;
+        found := routing.people_facts(
+            CASE WHEN depth = 0 AND caller_id IS NOT NULL THEN frontier || caller_id ELSE frontier END);
+        people := people || found;
+        -- Where they forward to, as {target: owner}; a target nobody of the company owns is outside.
+        SELECT jsonb_object_agg(t.target, t.owner), array_agg(DISTINCT t.owner) FILTER (WHERE t.owner <> ALL (met))
+        INTO onward, frontier
+        FROM (
+            SELECT forwarding.value ->> 0 AS target, routing.owner_of(company.company_id, forwarding.value ->> 0) AS owner
+            FROM jsonb_array_elements(found) person, jsonb_each(person -> 'forwardings') forwarding
+            WHERE jsonb_typeof(person -> 'forwardings') = 'object' AND (person ->> 'id')::bigint = ANY (frontier)
+        ) t WHERE t.owner IS NOT NULL;
+        owners := owners || coalesce(onward, '{}');
+        frontier := coalesce(frontier, '{}');
+    END LOOP;
+
+    RETURN jsonb_build_object(
+        'company', jsonb_build_object(
+            'id', company.company_id, 'domain', company.sip_domain, 'classes', company.allowed_classes,
+            'trunks', (SELECT coalesce(jsonb_agg(t.name ORDER BY t.position), '[]') FROM directory.trunks t
+                       WHERE t.company_id = company.company_id)),
+        'caller', caller_id,
+        'owner', owner_id,
+        'lamp_owner', lamp_owner,
+        'owners', owners,
+        'people', people,
+        'caller_name', (
+            SELECT btrim(s.first_name || ' ' || s.last_name) FROM directory.subscribers s
+            WHERE caller_id IS NULL AND s.company_id = company.company_id AND s.mobile_number = caller_number
+            ORDER BY s.subscriber_id LIMIT 1)
+    );
+END $$;
+CREATE INDEX subscribers_by_mobile_number ON directory.subscribers (company_id, mobile_number)
+    WHERE mobile_number IS NOT NULL;
+
+-- ----- the switch's directory
+
+-- What registers, and the people behind extensions and numbers (for the dialplan's way on without
+-- routing): one row for a user of a domain, or none. The numbers of all companies stand in numbers.invalid.
+CREATE FUNCTION routing.directory_entry(of_user text, in_domain text) RETURNS TABLE (
+    kind text, company_id bigint, domain text, subscriber_id bigint, extension text, name text, language text,
+    main_number text, site_number text, country text, area_code text, device_id text, sip_ha1 text,
+    devices text[], trunks text[], has_mailbox boolean, numbers text[]
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner   directory.subscribers;
+    device  directory.devices;
+BEGIN
+    IF in_domain = 'numbers.invalid' THEN
+        SELECT s.* INTO owner FROM directory.numbers n
+        JOIN directory.subscribers s ON (s.company_id, s.subscriber_id) = (n.company_id, n.subscriber_id)
+        WHERE n.number = of_user;
+    ELSE
+        SELECT d.* INTO device FROM directory.devices d
+        JOIN directory.companies c ON c.company_id = d.company_id
+        WHERE d.device_id = of_user AND c.sip_domain = in_domain;
+        IF device.device_id IS NOT NULL THEN
+            SELECT s.* INTO owner FROM directory.subscribers s
+            WHERE s.company_id = device.company_id AND s.subscriber_id = device.subscriber_id;
+        ELSE
+            SELECT s.* INTO owner FROM directory.subscribers s
+            JOIN directory.companies c ON c.company_id = s.company_id
+            WHERE s.extension = of_user AND c.sip_domain = in_domain;
+        END IF;
+    END IF;
+    RETURN QUERY
+    SELECT CASE WHEN device.device_id IS NULL THEN 'person' ELSE 'device' END,
+           c.company_id, c.sip_domain, owner.subscriber_id, owner.extension,
+           btrim(owner.first_name || ' ' || owner.last_name), owner.language,
+           (SELECT n.number FROM directory.numbers n
+            WHERE n.company_id = c.company_id AND n.subscriber_id = owner.subscriber_id AND n.is_main),
+           t.main_number, t.country::text, t.area_code, device.device_id, device.sip_ha1::text,
+           ARRAY(SELECT d.device_id FROM directory.devices d
+                 WHERE d.company_id = c.company_id AND d.subscriber_id = owner.subscriber_id ORDER BY 1),
+           ARRAY(SELECT r.name FROM directory.trunks r WHERE r.company_id = c.company_id ORDER BY r.position),
+           EXISTS (SELECT FROM voicemail.mailbox_routing m
+                   WHERE m.company_id = c.company_id AND m.subscriber_id = owner.subscriber_id),
+           ARRAY(SELECT n.number FROM directory.numbers n
+                 WHERE n.company_id = c.company_id AND n.subscriber_id = owner.subscriber_id ORDER BY 1)
+    FROM directory.companies c
+    JOIN directory.sites t ON t.company_id = c.company_id AND t.site_id = owner.site_id
+    WHERE c.company_id = owner.company_id;
+END $$;
+
+REVOKE ALL ON FUNCTION routing.people_facts, routing.owner_of, routing.call_facts, routing.directory_entry FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION routing.call_facts, routing.directory_entry TO pbx_routing;
+
+-- The switch keeps directory entries for ever; these say which ones to forget. Payload: user@domain, or *.
+CREATE FUNCTION routing.directory_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rows_changed    jsonb[] := ARRAY[]::jsonb[];
+    one             jsonb;
+    domain          text;
+BEGIN
+    IF TG_OP <> 'INSERT' THEN rows_changed := rows_changed || to_jsonb(OLD); END IF;
+    IF TG_OP <> 'DELETE' THEN rows_changed := rows_changed || to_jsonb(NEW); END IF;
+    FOREACH one IN ARRAY rows_changed LOOP
+        SELECT c.sip_domain INTO domain FROM directory.companies c
+        WHERE c.company_id = (one ->> 'company_id')::bigint;
+        CONTINUE WHEN domain IS NULL;
+        IF one ? 'device_id' THEN
+            PERFORM pg_notify('pbx_directory', (one ->> 'device_id') || '@' || domain);
+        END IF;
+        IF one ? 'number' THEN
+            PERFORM pg_notify('pbx_directory', (one ->> 'number') || '@numbers.invalid');
+        END IF;
+        IF one ? 'extension' THEN
+            PERFORM pg_notify('pbx_directory', (one ->> 'extension') || '@' || domain);
+        END IF;
+        -- Entries of the same person carry what just changed.
+        PERFORM pg_notify('pbx_directory', s.extension || '@' || domain) FROM directory.subscribers s
+        WHERE s.subscriber_id = (one ->> 'subscriber_id')::bigint;
+        PERFORM pg_notify('pbx_directory', d.device_id || '@' || domain) FROM directory.devices d
+        WHERE d.subscriber_id = (one ->> 'subscriber_id')::bigint;
+        PERFORM pg_notify('pbx_directory', n.number || '@numbers.invalid') FROM directory.numbers n
+        WHERE n.subscriber_id = (one ->> 'subscriber_id')::bigint;
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION routing.whole_directory_changed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('pbx_directory', '*');
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER device_changed AFTER INSERT OR UPDATE OR DELETE ON directory.devices
+    FOR EACH ROW EXECUTE FUNCTION routing.directory_changed();
+CREATE TRIGGER subscriber_changed AFTER INSERT OR UPDATE OR DELETE ON directory.subscribers
+    FOR EACH ROW EXECUTE FUNCTION routing.directory_changed();
+CREATE TRIGGER number_changed AFTER INSERT OR UPDATE OR DELETE ON directory.numbers
+    FOR EACH ROW EXECUTE FUNCTION routing.directory_changed();
+CREATE TRIGGER company_changed AFTER UPDATE OR DELETE ON directory.companies
+    FOR EACH STATEMENT EXECUTE FUNCTION routing.whole_directory_changed();
+CREATE TRIGGER site_changed AFTER UPDATE ON directory.sites
+    FOR EACH STATEMENT EXECUTE FUNCTION routing.whole_directory_changed();
+CREATE TRIGGER trunk_changed AFTER INSERT OR UPDATE OR DELETE ON directory.trunks
+    FOR EACH STATEMENT EXECUTE FUNCTION routing.whole_directory_changed();
