@@ -172,7 +172,7 @@ def freeswitch_command(instance: Instance) -> list[str]:
     # Without -nf it would put itself into the background, out of the supervisor's sight (switch.c).
     return [
         program, "-nf", "-nc", "-nonat", "-rp",
-        "-conf", str(ROOT / "freeswitch" / "conf"), "-log", str(own / "log"), "-db", str(own / "db"),
+        "-conf", instance.env["PBX_SWITCH_CONF"], "-log", str(own / "log"), "-db", str(own / "db"),
         "-run", str(own / "run"), "-storage", str(own / "storage"), "-temp", str(own / "tmp"),
         "-recordings", str(own / "recordings"), "-cache", str(own / "cache"), "-certs", str(own / "certs"),
         "-sounds", str(places.SOUNDS),

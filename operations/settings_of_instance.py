@@ -16,7 +16,7 @@ PORTS_OF_INSTANCE = {"dev": 0, "test-simulator": 100, "test-freeswitch": 200, "b
 SWITCHES = ("freeswitch", "simulator", "external")
 
 MAY_BE_GIVEN = (
-    "PBX_BIND", "PBX_LOG_LEVEL", "PBX_SESSIONS_PER_SECOND",
+    "PBX_BIND", "PBX_LOG_LEVEL", "PBX_SESSIONS_PER_SECOND", "PBX_SWITCH_CONF",
     "PBX_SIP_IP", "PBX_SIP_INTERNAL_PORT", "PBX_SIP_EXTERNAL_PORT", "PBX_RTP_START", "PBX_RTP_END",
     "PBX_TRUNK_HOST", "PBX_TRUNK_PORT",
     "PBX_ESL_HOST", "PBX_ESL_PORT", "PBX_ESL_PASSWORD",
@@ -88,6 +88,7 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
         "PBX_MAILDIR": str(run / "mailbox"),
         "PBX_LOG_LEVEL": "info",
         "PBX_SESSIONS_PER_SECOND": "200",
+        "PBX_SWITCH_CONF": str(places.ROOT / "freeswitch" / "conf"),
     }
     wrong = [key for key in given if key not in MAY_BE_GIVEN]
     if wrong:

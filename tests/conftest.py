@@ -10,6 +10,8 @@ from operations.testing import ScratchDatabase
 from operations.testing import scratch_broker as make_scratch_broker
 from operations.testing import scratch_database as make_scratch_database
 
+pytest_plugins = ["operations.story_report"]
+
 
 @pytest.fixture(scope="session")
 def scratch_database() -> Iterator[ScratchDatabase]:

@@ -1,0 +1,124 @@
+"""`make test`: lint, the tests that need no suite, then every story on each switch of this machine.
+
+    make test                      everything
+    ./operations/run test -k lamp  the same, only what pytest selects by these words
+
+Leaves var/report/: scenarios.json, and one JUnit file and log per part. Each part's suite is made anew and
+stopped afterwards; the one of `make up` is left alone.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from operations import instance, lint, prompts, servers, story_report
+from operations.places import REPORT, ROOT, VENV_PYTHON
+from operations.screen import Trouble, complain, say, step
+
+# The folders that need a running suite; all others are the first part.
+STORIES = "tests/scenarios"
+LIVE = "tests/live"
+NOTHING_COLLECTED = 5
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    status: int
+    closing_line: str
+    seconds: float
+
+    @property
+    def well(self) -> bool:
+        return self.status in (0, NOTHING_COLLECTED)
+
+
+def main(words: list[str]) -> int:
+    began = time.monotonic()
+    shutil.rmtree(REPORT, ignore_errors=True)
+    REPORT.mkdir(parents=True)
+    servers.start()
+    prompts.make_prompts()
+    say("Lint")
+    lint_status = lint.main([])
+    real = instance.find_freeswitch()
+    version = freeswitch_version(real) if real else None
+    say("\nTests that need no suite" + ("" if real else " (no FreeSWITCH here: what needs one is left out)"))
+    parts = [run_pytest("unit", ["tests", f"--ignore={STORIES}", *words], {})]
+    reports: dict[str, Path | None] = {"simulator": None, "freeswitch": None}
+    for switch in ("simulator", "freeswitch") if real else ("simulator",):
+        reports[switch] = REPORT / f"stories-{switch}.json"
+        parts.append(run_stories(switch, reports[switch], words))
+    report = story_report.merge(reports, version)
+    (REPORT / "scenarios.json").write_text(json.dumps(report, indent=1) + "\n")
+    return closing(report, parts, lint_status, time.monotonic() - began)
+
+
+def run_stories(switch: str, report: Path | None, words: list[str]) -> Part:
+    say(f"\nStories on {'FreeSWITCH' if switch == 'freeswitch' else 'the simulator'}")
+    name = f"test-{switch}"
+    began = time.monotonic()
+    try:
+        with step(f"making the suite {name}"):
+            suite = instance.create(name, switch=switch, fresh=True)
+        instance.start(suite, progress=step)
+    except Trouble as trouble:
+        complain(trouble)
+        return Part(name, 1, f"the suite did not start: {trouble}", time.monotonic() - began)
+    try:
+        more = {"PBX_TEST_INSTANCE": name, "PBX_STORY_REPORT": str(report)}
+        part = run_pytest(name, [STORIES, *words], more)
+    finally:
+        instance.stop(suite)
+    if not part.well:
+        say(f"  The logs of this run: {suite.run}/logs")
+    return part
+
+
+def run_pytest(name: str, words: list[str], more: Mapping[str, str]) -> Part:
+    began = time.monotonic()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PBX_") or key == "PBX_PORTS"}
+    process = subprocess.Popen(
+        [VENV_PYTHON, "-m", "pytest", "-q", f"--junitxml={REPORT}/{name}.xml", *words], cwd=ROOT,
+        env={**environment, **more, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True, errors="replace",
+    )
+    assert process.stdout is not None
+    closing_line = ""
+    with (REPORT / f"{name}.log").open("w") as log:
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            log.write(line)
+            if " in " in line and line.rstrip("= \n").endswith(("s", ")")):
+                closing_line = line.strip().strip("= ")
+    return Part(name, process.wait(), closing_line, time.monotonic() - began)
+
+
+def freeswitch_version(program: str) -> str | None:
+    done = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=20)
+    words = done.stdout.split()
+    # FreeSWITCH version: 1.11.2-release~64bit (-release 64bit)
+    return words[2].split("~")[0] if done.stdout.startswith("FreeSWITCH version:") else None
+
+
+def closing(report: Mapping[str, Mapping[str, Mapping[str, str]]], parts: list[Part], lint_status: int,
+            seconds: float) -> int:
+    say("\nRows of the specification that the stories prove (var/report/scenarios.json)")
+    for switch in report["switches"]:
+        proved = [row for row, found in report["rows"].items() if found[switch] == "passed"]
+        failed = [row for row, found in report["rows"].items() if found[switch] == "failed"]
+        if report["switches"][switch] is None:
+            say(f"  {switch:12} not on this machine")
+        else:
+            say(f"  {switch:12} passed: {' '.join(proved) or 'none'}"
+                + (f"   FAILED: {' '.join(failed)}" if failed else ""))
+    say(f"\nlint: {'failed' if lint_status else 'ok'}, {seconds / 60:.1f} minutes in all")
+    for part in parts:
+        say(f"{part.name}: {part.closing_line or f'pytest ended with status {part.status}'}")
+    return 0 if lint_status == 0 and all(part.well for part in parts) else 1

@@ -1,0 +1,72 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from operations.story_report import ROWS, merge, proves
+
+ROOT = Path(__file__).resolve().parents[2]
+
+STORIES = """
+import pytest
+from operations.story_report import proves
+
+@proves("R1", "R9")
+def test_good(): pass
+
+@proves("R9")
+def test_bad(): assert False
+
+@proves("P1")
+def test_left_out(): pytest.skip("not today")
+
+@pytest.fixture
+def broken(): raise RuntimeError("no telephone")
+
+@proves("V1")
+def test_whose_telephones_fail(broken): pass
+
+@proves("V3")
+def test_well(): pass
+
+def test_of_a_function(): pass
+"""
+
+
+def report_of(tmp_path: Path) -> Path:
+    (tmp_path / "test_stories.py").write_text(STORIES)
+    file = tmp_path / "report.json"
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "operations.story_report", "-c", str(ROOT / "pyproject.toml"),
+         f"--rootdir={tmp_path}", str(tmp_path)],
+        cwd=ROOT, env={"PBX_STORY_REPORT": str(file), "PATH": "/usr/bin:/bin"}, capture_output=True, check=False)
+    return file
+
+
+def test_a_row_passes_only_where_every_story_that_names_it_passes(tmp_path: Path) -> None:
+    file = report_of(tmp_path)
+    found = merge({"simulator": file, "freeswitch": None}, None)
+    assert found["switches"] == {"simulator": {"passed": 2, "failed": 2, "skipped": 1}, "freeswitch": None}
+    rows = found["rows"]
+    assert rows["R1"] == {"simulator": "passed", "freeswitch": "missing"}
+    assert rows["R9"]["simulator"] == "failed"
+    assert rows["V1"]["simulator"] == "failed"
+    assert rows["P1"]["simulator"] == "missing"
+    assert rows["V3"]["simulator"] == "passed"
+    assert rows["X7"]["simulator"] == "missing"
+    assert set(rows) == set(ROWS)
+
+
+def test_the_version_stands_beside_the_real_switch(tmp_path: Path) -> None:
+    file = tmp_path / "stories.json"
+    file.write_text(json.dumps({"stories": []}))
+    found = merge({"simulator": file, "freeswitch": file}, "1.11.2")
+    assert found["switches"]["freeswitch"]["version"] == "1.11.2"
+    assert "version" not in found["switches"]["simulator"]
+
+
+def test_a_row_that_does_not_exist_cannot_be_proved() -> None:
+    with pytest.raises(ValueError, match="R99"):
+        proves("R99")
