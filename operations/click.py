@@ -25,14 +25,14 @@ def main(words: list[str]) -> int:
         raise Trouble(f"There is no {who!r} in the demo company",
                       "FROM is one of " + ", ".join(name for name in tokens if name != "operator"))
     attempt = ask(dev, tokens[who], "POST", "/v1/calls", {"target": target})
-    say(f"  {who} -> {target}: {attempt['state']} (attempt {attempt['attempt_id']})")
+    say(f"  {who} -> {target}: {attempt['state']} (attempt {attempt['id']})")
     state, deadline = attempt["state"], time.monotonic() + FOLLOW_S
     while state not in FINAL and time.monotonic() < deadline:
         time.sleep(0.3)
-        attempt = ask(dev, tokens[who], "GET", f"/v1/calls/{attempt['attempt_id']}")
+        attempt = ask(dev, tokens[who], "GET", f"/v1/calls/{attempt['id']}")
         if attempt["state"] != state:
             state = attempt["state"]
-            say(f"  {state}{': ' + str(attempt['reason']) if attempt.get('reason') else ''}")
+            say(f"  {state}{': ' + str(attempt['message']) if attempt.get('message') else ''}")
     return 0 if state not in ("failed", "unknown") else 1
 
 

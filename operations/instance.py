@@ -30,7 +30,8 @@ from operations.settings_of_instance import LISTENING, OF_FREESWITCH, OF_THE_MAI
 from operations.supervision import ProcessState, Program, Supervisor, is_alive, last_line
 
 SERVICES = servers.SERVICES
-WORKERS = ("routing-worker", "callback-worker", "voicemail-worker")
+# Each worker and the queue it must be seen to serve.
+WORKERS = {"routing-worker": "calls.record", "callback-worker": "callback.dial", "voicemail-worker": "voicemail.store"}
 START_TIMEOUT_S = 60
 CODE = ("services", "shared", "freeswitch")
 
@@ -283,6 +284,8 @@ def why_unhealthy(instance: Instance, process: str) -> str:
                 if not udp_port_is_bound(int(env[key])):
                     return f"{purpose} is not up (port {env[key]})"
         return _why_no_answer(env["PBX_ESL_HOST"], int(env["PBX_ESL_PORT"]))
+    if process in WORKERS and servers.consumers(servers.database_name(instance.name), WORKERS[process]) == 0:
+        return f"it does not serve the queue {WORKERS[process]} yet"
     return ""
 
 

@@ -311,17 +311,33 @@ def _rabbitmqctl(*words: str) -> None:
         raise Trouble(f"rabbitmqctl {words[0]} failed: {said[0]}")
 
 
-def _broker_answers(vhost: str = "/") -> bool:
-    connection = amqp.Connection(
+def _broker_connection(vhost: str) -> amqp.Connection:
+    return amqp.Connection(
         host=f"127.0.0.1:{places.broker_port()}", userid="pbx", password=server_secrets()["broker"],
         virtual_host=vhost, connect_timeout=3,
     )
+
+
+def _broker_answers(vhost: str = "/") -> bool:
+    connection = _broker_connection(vhost)
     try:
         connection.connect()
-    except (amqp.exceptions.NotAllowed, amqp.exceptions.AMQPError, OSError):
+    except (amqp.exceptions.AMQPError, OSError):
         return False
     connection.close()
     return True
+
+
+def consumers(vhost: str, queue: str) -> int:
+    """How many serve the queue; 0 when it does not exist."""
+    connection = _broker_connection(vhost)
+    try:
+        connection.connect()
+        return int(connection.channel().queue_declare(queue, passive=True).consumer_count)
+    except (amqp.exceptions.AMQPError, OSError):
+        return 0
+    finally:
+        connection.collect()
 
 
 def ensure_vhost(name: str) -> None:

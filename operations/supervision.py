@@ -46,7 +46,6 @@ class ProcessState:
     pid: int
     started_at: int
     ended_at: int              # when it last ended, 0 if it never did
-    exit_status: int
 
     @property
     def running(self) -> bool:
@@ -87,7 +86,7 @@ class Supervisor:
         assert isinstance(rows, list)
         return {
             row["name"]: ProcessState(
-                row["name"], row["statename"], row["pid"], row["start"], row["stop"], row["exitstatus"]
+                row["name"], row["statename"], row["pid"], row["start"], row["stop"]
             )
             for row in rows
         }
