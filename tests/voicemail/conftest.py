@@ -1,0 +1,145 @@
+"""A company of its own for each test, on the real database; a spool in a folder of its own."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import uuid
+import wave
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.voicemail.mailbox import Caller, LeftMessage
+from services.voicemail.recording import Recording
+from services.voicemail.spool import Spool
+from services.voicemail.store import store
+from shared.api import token_sha256
+from shared.database import Database
+
+_COUNTER = itertools.count(1)
+
+
+@dataclass
+class Company:
+    """Anna (21, with two devices) and Bernd (22), both with mailboxes."""
+
+    company_id: int
+    domain: str
+    anna: int
+    bernd: int
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def admin(admin_database_url: str) -> Iterator[Database]:
+    database = Database(admin_database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def database(service_database_urls: Mapping[str, str]) -> Iterator[Database]:
+    database = Database(service_database_urls["voicemail"])
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def company(admin: Database) -> Company:
+    return make_company(admin)
+
+
+def make_company(admin: Database) -> Company:
+    tag = f"{next(_COUNTER)}{secrets.token_hex(3)}"
+    with admin.platform() as tx:
+        company_id = tx.one(
+            "INSERT INTO directory.companies (name, sip_domain) VALUES (:name, :domain) RETURNING company_id AS id",
+            name=f"Firma {tag}", domain=f"{tag}.example",
+        ).id
+        site_id = tx.one(
+            "INSERT INTO directory.sites (company_id, name, area_code) VALUES (:company, 'Berlin', '30')"
+            " RETURNING site_id AS id", company=company_id,
+        ).id
+        people = {}
+        for extension, first, language in (("21", "Anna", "de"), ("22", "Bernd", "en")):
+            people[first] = tx.one(
+                "INSERT INTO directory.subscribers (company_id, site_id, first_name, last_name, extension, language)"
+                " VALUES (:company, :site, :first, 'Test', :extension, :language) RETURNING subscriber_id AS id",
+                company=company_id, site=site_id, first=first, extension=extension, language=language,
+            ).id
+            tx.execute(
+                "INSERT INTO voicemail.mailboxes (company_id, subscriber_id, deliver_as_mail, email, audio_format)"
+                " VALUES (:company, :subscriber, true, :email, 'wav')",
+                company=company_id, subscriber=people[first], email=f"{first.lower()}@{tag}.example",
+            )
+        for device in ("desk", "soft"):
+            tx.execute(
+                "INSERT INTO directory.devices (company_id, device_id, subscriber_id, sip_ha1, lamp_key)"
+                " VALUES (:company, :device, :subscriber, :ha1, :key)",
+                company=company_id, device=f"anna-{device}-{tag}", subscriber=people["Anna"],
+                ha1=secrets.token_hex(16), key=secrets.token_hex(8),
+            )
+        made = Company(company_id, f"{tag}.example", people["Anna"], people["Bernd"])
+        for name, role, subscriber in (
+            ("anna", "subscriber", made.anna), ("bernd", "subscriber", made.bernd), ("operator", "operator", None),
+        ):
+            made.tokens[name] = token = secrets.token_urlsafe(32)
+            tx.execute(
+                "INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id)"
+                " VALUES (:sha, :role, :company, :subscriber)",
+                sha=token_sha256(token), role=role, subscriber=subscriber,
+                company=company_id if subscriber else None,
+            )
+    return made
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    spool = Spool(tmp_path)
+    spool.prepare()
+    return spool
+
+
+def write_wav(path: Path, ms: int, rate: int = 8000) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(b"\x10\x20" * (rate * ms // 1000))
+
+
+def a_message(company: Company, **changes: Any) -> LeftMessage:
+    return LeftMessage(**{
+        "message_id": str(uuid.uuid4()), "company_id": company.company_id, "subscriber_id": company.anna,
+        "call_id": str(uuid.uuid4()), "left_at": datetime.now(UTC), "reason": "no_answer",
+        "caller": Caller("+491715550100", "Max Muster"), **changes,
+    })
+
+
+Leave = Callable[..., LeftMessage]
+
+
+@pytest.fixture
+def leave(database: Database, spool: Spool, company: Company) -> Leave:
+    """Leaves a message as a deposit would: audio, note, row."""
+
+    def leave_one(ms: int = 2000, **changes: Any) -> LeftMessage:
+        message = a_message(company, **changes)
+        write_wav(spool.audio(message.message_id), ms)
+        recording = spool.measure(spool.audio(message.message_id))
+        assert recording is not None
+        assert store(database, message, recording, incomplete=False).new
+        return message
+
+    return leave_one
+
+
+def recorded(spool: Spool, message: LeftMessage) -> Recording:
+    recording = spool.measure(spool.audio(message.message_id))
+    assert recording is not None
+    return recording
