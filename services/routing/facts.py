@@ -144,6 +144,8 @@ class Subscriber:
     language: str = "de"
     main_number: str = ""
     site: Site = Site()
+    numbers: tuple[str, ...] = ()
+    """All of his, the main one and the additional ones."""
     device_ids: tuple[str, ...] = ()
     call_limit: int = 20
     calls_up: int = 0

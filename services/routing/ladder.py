@@ -16,6 +16,7 @@ from services.routing.plan import (
     Decision,
     Leg,
     Looked,
+    Onward,
     Outcome,
     Reject,
     Ring,
@@ -74,14 +75,33 @@ class _Refused:
     why: str
 
 
+class _Trace(list[Looked]):
+    """What was looked at, and what was found out once already.
+
+    People who forward to one another are met again on many ways through busy, no answer and not reachable; what
+    their ladder says depends only on who they are and where the call has been.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.climbed: dict[tuple[int, frozenset[str]], tuple[Step, str]] = {}
+
+
 def decide(facts: CallFacts) -> Decision:
     """The first rung that answers decides; the last always answers."""
-    trace: list[Looked] = []
+    trace = _Trace()
     step, rung = _climb(facts, trace)
     return Decision(step, rung, tuple(trace))
 
 
-def _climb(facts: CallFacts, trace: list[Looked]) -> tuple[Step, str]:
+def _climb(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
+    met = (facts.callee_id, frozenset(before.place for before in facts.redirections))
+    if met not in trace.climbed:
+        trace.climbed[met] = _climb_first(facts, trace)
+    return trace.climbed[met]
+
+
+def _climb_first(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
     place = facts.callee.extension
     # N5: whoever is called back from an emergency centre rings, whatever he has switched on.
     rungs = LADDER[-1:] if facts.caller.calls_back_an_emergency_call else LADDER
@@ -97,7 +117,7 @@ def _climb(facts: CallFacts, trace: list[Looked]) -> tuple[Step, str]:
     raise AssertionError("the last rung always answers")
 
 
-def _first_possible(wishes: tuple[Wish, ...], facts: CallFacts, trace: list[Looked]) -> tuple[Step | None, str]:
+def _first_possible(wishes: tuple[Wish, ...], facts: CallFacts, trace: _Trace) -> tuple[Step | None, str]:
     """The first wish that may come true, and how it went, for the trace."""
     account: list[str] = []
     for wish in wishes:
@@ -109,7 +129,7 @@ def _first_possible(wishes: tuple[Wish, ...], facts: CallFacts, trace: list[Look
     return None, "; ".join(account)
 
 
-def _fulfilled(wish: Wish, facts: CallFacts, trace: list[Looked]) -> Step | _Refused:
+def _fulfilled(wish: Wish, facts: CallFacts, trace: _Trace) -> Step | _Refused:
     if isinstance(wish, Forward):
         return _followed(wish, facts, trace)
     if isinstance(wish, RingAt):
@@ -119,7 +139,7 @@ def _fulfilled(wish: Wish, facts: CallFacts, trace: list[Looked]) -> Step | _Ref
     return wish
 
 
-def _followed(forward: Forward, facts: CallFacts, trace: list[Looked]) -> Step | _Refused:
+def _followed(forward: Forward, facts: CallFacts, trace: _Trace) -> Step | _Refused:
     callee = facts.callee
     here = Redirection(callee.extension, callee.main_number, callee.name, forward.reason)
     redirections = (*facts.redirections, here)
@@ -127,7 +147,7 @@ def _followed(forward: Forward, facts: CallFacts, trace: list[Looked]) -> Step |
     if owner is not None and owner in facts.people:
         onward = replace(
             facts, callee_id=owner, dialled=forward.target, redirections=redirections, handed_out_by=None)
-        return _climb(onward, trace)[0]
+        return Onward(here, _climb(onward, trace)[0])
     looped = Announce("too-many-forwards", callee.language, "EXCHANGE_ROUTING_ERROR", "loop")
     if owner is not None:  # further away than a call may be sent
         return looped
@@ -143,9 +163,10 @@ def _followed(forward: Forward, facts: CallFacts, trace: list[Looked]) -> Step |
         legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason=f"forward_{forward.reason.value}",
         busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"),
         not_reachable=Announce("not-reachable", callee.language, "SUBSCRIBER_ABSENT", "not_reachable"),
-        shown=Shown(shown_number), redirections=redirections,
+        shown=Shown(shown_number),
     )
-    return with_trunks(facts.company.trunks, forward.target, shown_number, callee.subscriber_id, ring) or looped
+    dialled = with_trunks(facts.company.trunks, forward.target, shown_number, callee.subscriber_id, ring)
+    return Onward(here, dialled) if dialled else _Refused("no trunk")
 
 
 def _why_not_outside(number: str, facts: CallFacts) -> str:
@@ -159,7 +180,7 @@ def _why_not_outside(number: str, facts: CallFacts) -> str:
     return may_be_dialled(number, known_class, facts.company, callee.barring_forwarded)
 
 
-def _rung(where: RingAt, facts: CallFacts, trace: list[Looked]) -> Step:
+def _rung(where: RingAt, facts: CallFacts, trace: _Trace) -> Step:
     """Ring there, with everything that can follow."""
     legs = where.legs + _outside_legs(where.numbers, facts)
     if not legs:
@@ -178,8 +199,7 @@ def _rung(where: RingAt, facts: CallFacts, trace: list[Looked]) -> Step:
         busy=_after(Outcome.BUSY, facts, trace),
         no_answer=no_answer or _after(Outcome.NO_ANSWER, facts, trace),
         not_reachable=_after(Outcome.NOT_REACHABLE, facts, trace),
-        callee_id=facts.callee_id, shown=shown_to_callee(facts), redirections=facts.redirections,
-        alert_info=where.alert_info,
+        callee_id=facts.callee_id, shown=shown_to_callee(facts), alert_info=where.alert_info,
     )
 
 
@@ -192,7 +212,7 @@ def _outside_legs(numbers: tuple[str, ...], facts: CallFacts) -> tuple[Leg, ...]
     )
 
 
-def _after(outcome: Outcome, facts: CallFacts, trace: list[Looked]) -> Step:
+def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
     step, account = _first_possible(wishes_after(outcome, facts), facts, trace)
     if not isinstance(step, Reject):
         _note(f"when {outcome.value.replace('_', ' ')}", account, facts, trace)
@@ -200,7 +220,7 @@ def _after(outcome: Outcome, facts: CallFacts, trace: list[Looked]) -> Step:
     return step
 
 
-def _note(what: str, account: str, facts: CallFacts, trace: list[Looked]) -> None:
+def _note(what: str, account: str, facts: CallFacts, trace: _Trace) -> None:
     trace.append(Looked(facts.callee.extension, what, (), account))
 
 

@@ -90,7 +90,6 @@ class Ring:
     reason: str
     callee_id: int | None = None
     shown: Shown = Shown()
-    redirections: tuple[Redirection, ...] = ()
     alert_info: str = ""
 
     def after(self, outcome: Outcome) -> Step:
@@ -108,7 +107,22 @@ class PickUp:
     reason: str = "picked_up"
 
 
-Step = Union[Ring, Announce, Reject, ToMailbox, PickUp]
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """The call is sent on: from here it bears this redirection (R13), and goes on with `step`."""
+
+    redirection: Redirection
+    step: Step
+
+
+Step = Union[Ring, Announce, Reject, ToMailbox, PickUp, Onward]
+
+
+def landing(step: Step, redirections: tuple[Redirection, ...] = ()) -> tuple[Step, tuple[Redirection, ...]]:
+    """The step that does something, and how the call was sent on by then."""
+    while isinstance(step, Onward):
+        redirections, step = (*redirections, step.redirection), step.step
+    return step, redirections
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from services.routing.plan import (
     Announce,
     DeviceLeg,
     Leg,
+    Onward,
     PickUp,
     Reject,
     Ring,
@@ -50,6 +51,8 @@ class Travelling:
     step: Step
     """The step under way."""
     rung: str = ""
+    redirections: tuple[Redirection, ...] = ()
+    """How the call was sent on before it."""
 
 
 def to_variable(travelling: Travelling) -> str:
@@ -57,7 +60,7 @@ def to_variable(travelling: Travelling) -> str:
     first = _stored(travelling.step, steps, {})
     data = orjson.dumps([
         VERSION, travelling.call_id, travelling.company_id, travelling.domain, travelling.asked, travelling.rung,
-        first, steps,
+        [_redirection_row(one) for one in travelling.redirections], first, steps,
     ])
     mark = b"j"
     if len(data) > _COMPRESS_ABOVE_BYTES:
@@ -76,7 +79,7 @@ def from_variable(text: str) -> Travelling:
         elif text[:1] != "j":
             raise NotAPlan("neither j nor z in front")
         content = orjson.loads(data)
-        version, call_id, company_id, domain, asked, rung, first, stored = content
+        version, call_id, company_id, domain, asked, rung, redirections, first, stored = content
         if version != VERSION:
             raise NotAPlan(f"version {version!r}, this service reads {VERSION}")
         for value, kind in ((call_id, str), (company_id, int), (domain, str), (asked, int), (rung, str)):
@@ -85,7 +88,9 @@ def from_variable(text: str) -> Travelling:
         made: list[Step] = []
         for one in stored:
             made.append(_made(one, made))
-        return Travelling(call_id, company_id, domain, asked, made[first], rung)
+        return Travelling(
+            call_id, company_id, domain, asked, _earlier(made, first), rung,
+            tuple(_made_redirection(row) for row in redirections))
     except (binascii.Error, zlib.error, orjson.JSONDecodeError, TypeError, ValueError, IndexError, KeyError) as error:
         if isinstance(error, NotAPlan):
             raise
@@ -109,10 +114,12 @@ def _stored(step: Step, steps: list[list[Any]], known: dict[Step, int]) -> int:
         row: list[Any] = [
             "ring", [_leg_row(leg) for leg in step.legs], step.ring_timeout_s, *onward, step.reason, step.callee_id,
             [step.shown.number, step.shown.name, step.shown.withheld],
-            [[one.place, one.number, one.name, one.reason.value] for one in step.redirections], step.alert_info,
+            step.alert_info,
         ]
     elif isinstance(step, PickUp):
         row = ["pick_up", step.leg_uuid, _stored(step.otherwise, steps, known), step.reason]
+    elif isinstance(step, Onward):
+        row = ["onward", _redirection_row(step.redirection), _stored(step.step, steps, known)]
     elif isinstance(step, Announce):
         row = ["announce", step.prompt, step.language, step.cause, step.reason]
     elif isinstance(step, Reject):
@@ -124,6 +131,15 @@ def _stored(step: Step, steps: list[list[Any]], known: dict[Step, int]) -> int:
     return known[step]
 
 
+def _redirection_row(one: Redirection) -> list[str]:
+    return [one.place, one.number, one.name, one.reason.value]
+
+
+def _made_redirection(row: list[Any]) -> Redirection:
+    place, number, name, reason = row
+    return Redirection(_str(place), _str(number), _str(name), ForwardReason(reason))
+
+
 def _leg_row(leg: Leg) -> list[Any]:
     if isinstance(leg, DeviceLeg):
         return ["device", leg.device_id, leg.subscriber_id, leg.extension]
@@ -133,17 +149,19 @@ def _leg_row(leg: Leg) -> list[Any]:
 def _made(row: list[Any], made: list[Step]) -> Step:
     kind, *rest = row
     if kind == "ring":
-        legs, timeout_s, busy, no_answer, not_reachable, reason, callee_id, shown, redirections, alert_info = rest
+        legs, timeout_s, busy, no_answer, not_reachable, reason, callee_id, shown, alert_info = rest
         return Ring(
             tuple(_made_leg(leg) for leg in legs), _int(timeout_s), _earlier(made, busy), _earlier(made, no_answer),
             _earlier(made, not_reachable), _str(reason), None if callee_id is None else _int(callee_id),
             Shown(_str(shown[0]), _str(shown[1]), bool(shown[2])),
-            tuple(Redirection(_str(a), _str(b), _str(c), ForwardReason(d)) for a, b, c, d in redirections),
             _str(alert_info),
         )
     if kind == "pick_up":
         leg_uuid, otherwise, reason = rest
         return PickUp(_str(leg_uuid), _earlier(made, otherwise), _str(reason))
+    if kind == "onward":
+        redirection, step = rest
+        return Onward(_made_redirection(redirection), _earlier(made, step))
     if kind == "announce":
         prompt, language, cause, reason = map(_str, rest)
         return Announce(prompt, language, cause, reason)

@@ -1,0 +1,254 @@
+"""One question of the switch from beginning to end: gather the facts, decide, say the route, record it.
+
+    Event -> question.read -> Directory.look_up -> outgoing.route | ladder.decide -> commands.variables_for
+
+Whatever fails here ends in "fallback", which the dialplan understands without us: a call is never left waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from services.routing import commands
+from services.routing.directory import Directory, NotKnownNow, Unknown
+from services.routing.facts import Caller, CallFacts, Dialled, OutgoingFacts, Subscriber
+from services.routing.ladder import decide
+from services.routing.memory import Asked, Found
+from services.routing.outcomes import CALL_IS_OVER, next_step, outcome_of, read_report
+from services.routing.outgoing import emergency_step, route
+from services.routing.plan import (
+    Announce,
+    Decision,
+    DeviceLeg,
+    PickUp,
+    Reject,
+    Ring,
+    Step,
+    TrunkLeg,
+    landing,
+)
+from services.routing.plan_state import NotAPlan, Travelling, from_variable
+from services.routing.question import Question, WhatNext
+from services.routing.ringing import Ringing
+from shared.dialling import is_emergency, number_class
+from shared.logs import masked
+from shared.phone_number import InvalidNumber, PhoneNumber
+
+log = structlog.get_logger()
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    variables: dict[str, str]
+    record: Record | None = None
+    ring: Ring | None = None
+    caller_id: int | None = None
+    rung: str = ""
+
+
+@dataclass
+class Answers:
+    """Decides questions; everything it touches is given."""
+
+    directory: Directory
+    ringing: Ringing
+    home_country: str = "DE"
+    """Country of a number nobody said the country of: a trunk's caller or called number without +."""
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    def answer(self, question: Question | WhatNext) -> Answer:
+        if isinstance(question, WhatNext):
+            return self._what_next(question)
+        country = question.country or self.home_country
+        if not question.from_trunk and is_emergency(question.dialled, country) and question.gateway:
+            # All that an emergency call needs came with the channel: no look-up can hold it up or fail.
+            others = self.directory.trunks_known(question.company_id)
+            trunks = tuple(dict.fromkeys((question.gateway, *others)))
+            step = emergency_step(question.dialled, trunks, question.site_number, "de")
+            return self._first(question, Decision(step, "emergency", ()), question.company_id or 0, "", None, None)
+        dialled = _dialled(question, country)
+        try:
+            found = self.directory.look_up(_asked(question, dialled, self.home_country))
+        except NotKnownNow:
+            log.warning("nothing known, left to the switch", call_id=question.leg_uuid)
+            return Answer(dict(commands.FALLBACK), rung="fallback")
+        except Unknown:
+            step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
+            log.info("nobody has this number", call_id=question.leg_uuid, dialled=masked(question.dialled))
+            return Answer(commands.variables_for(Travelling(question.leg_uuid, 0, "", 1, step)), rung="unknown")
+        return self._routed(question, dialled, found)
+
+    def _routed(self, question: Question, dialled: Dialled, found: Found) -> Answer:
+        caller = _caller(question, found, self.home_country)
+        if question.from_trunk:
+            decision = self._incoming(caller, dialled, found)
+        else:
+            decision = route(OutgoingFacts(
+                now=self.now(), company=found.company, subscriber=found.caller, caller=caller,
+                dialled=self._with_lamp(dialled, found), owner_id=found.owner_id, people=found.people,
+                owners=found.owners,
+            ))
+        return self._first(question, decision, found.company.company_id, found.company.domain, caller, found)
+
+    def _incoming(self, caller: Caller, dialled: Dialled, found: Found) -> Decision:
+        if found.owner_id is None:
+            step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
+            return Decision(step, "number", ())
+        return decide(CallFacts(
+            now=self.now(), company=found.company, caller=caller, callee_id=found.owner_id, people=found.people,
+            owners=found.owners, dialled=dialled.number,
+        ))
+
+    def _with_lamp(self, dialled: Dialled, found: Found) -> Dialled:
+        if not dialled.is_lamp or found.lamp_owner_id is None:
+            return dialled
+        own_id = found.caller.subscriber_id if found.caller else None
+        rings = self.ringing.at(found.lamp_owner_id, other_than_from=own_id)
+        return replace(dialled, lamp_owner_id=found.lamp_owner_id, pick_up_leg_uuid=rings)
+
+    def _first(
+        self, question: Question, decision: Decision, company_id: int, domain: str, caller: Caller | None,
+        found: Found | None,
+    ) -> Answer:
+        step, redirections = landing(decision.step)
+        travelling = Travelling(
+            question.leg_uuid, company_id, domain, 1, step, decision.rung, redirections)
+        variables = commands.variables_for(travelling, exported=question.exported)
+        caller_id = caller.subscriber_id if caller else None
+        if variables["pbx_step"] == "voicemail" and caller_id is not None:
+            variables["pbx_subscriber"] = str(caller_id)
+        record = _first_record(question, decision, step, caller, found, company_id, self.now())
+        return Answer(variables, record, step if isinstance(step, Ring) else None, caller_id, decision.rung)
+
+    def _what_next(self, question: WhatNext) -> Answer:
+        try:
+            travelling = from_variable(question.plan)
+        except NotAPlan as error:
+            log.error("plan not readable, left to the switch", call_id=question.leg_uuid, reason=str(error))
+            return Answer(dict(commands.FALLBACK), rung="fallback")
+        report = read_report(question.disposition, question.originate_causes)
+        outcome = ""
+        if isinstance(travelling.step, Ring):
+            if report.disposition in CALL_IS_OVER:
+                onward: Step = Reject("NORMAL_CLEARING", "over")
+            else:
+                outcome = outcome_of(report).value
+                onward = next_step(travelling.step, report)
+        elif isinstance(travelling.step, PickUp):
+            onward = travelling.step.otherwise
+        else:
+            onward = Reject("NORMAL_CLEARING", "over")
+        step, redirections = landing(onward, travelling.redirections)
+        travelling = replace(travelling, step=step, redirections=redirections, asked=travelling.asked + 1)
+        variables = commands.variables_for(travelling, exported=question.exported)
+        record = {
+            "kind": "went_on", "call_id": travelling.call_id, "company_id": travelling.company_id,
+            "at": self.now().isoformat(), "question": travelling.asked, "outcome": outcome,
+            "causes": [report.disposition, *report.leg_causes], "step": _step_record(step), "rang": _rang(step),
+        } if travelling.company_id else None
+        return Answer(variables, record, step if isinstance(step, Ring) else None, None, outcome)
+
+
+def _asked(question: Question, dialled: Dialled, home_country: str) -> Asked:
+    lamp = question.lamp
+    return Asked(
+        device_id=None if question.from_trunk else question.device_id,
+        acting_subscriber_id=None if question.from_trunk else question.acting_subscriber_id,
+        company_id=question.company_id,
+        trunk=question.trunk if question.from_trunk else None,
+        dialled=question.dialled,
+        dialled_number=dialled.number or None,
+        caller_number=_e164(question.caller_number, home_country) or None if question.from_trunk else None,
+        lamp=(lamp.extension, lamp.position, lamp.key) if lamp else None,
+    )
+
+
+def _dialled(question: Question, country: str) -> Dialled:
+    digits = question.dialled
+    if question.lamp:
+        return Dialled(digits, is_lamp=True)
+    if question.from_trunk:
+        return Dialled(digits, _e164(digits, country))
+    if is_emergency(digits, country):
+        return Dialled(digits, is_emergency=True)
+    # O1: outside numbers are dialled in national or international form; what is shorter is for inside.
+    if not digits.startswith(("+", "0")) and len(digits) <= 6:
+        return Dialled(digits)
+    number = _e164(digits, country, question.area_code)
+    return Dialled(digits, number, number_class(number, country).value if number else "")
+
+
+def _e164(text: str, country: str, area_code: str = "") -> str:
+    """"" when it is no number. From a trunk national and international form, with or without the +."""
+    if not text:
+        return ""
+    try:
+        return PhoneNumber.parse(text, country, area_code).e164
+    except InvalidNumber:
+        return ""
+
+
+def _caller(question: Question, found: Found, home_country: str) -> Caller:
+    person: Subscriber | None = found.caller
+    if person is not None and not question.from_trunk:
+        return Caller(person.subscriber_id, person.extension, name=person.name, main_number=person.main_number)
+    number = _e164(question.caller_number, home_country)
+    return Caller(
+        number=number or question.caller_number, name=found.caller_name,
+        withheld=question.withheld or not question.caller_number,
+    )
+
+
+def _first_record(
+    question: Question, decision: Decision, step: Step, caller: Caller | None, found: Found | None,
+    company_id: int, now: datetime,
+) -> Record | None:
+    if not company_id:
+        return None
+    callee_id = (found.owner_id or found.lamp_owner_id) if found else None
+    callee = found.people.get(callee_id) if found and callee_id is not None else None
+    direction = "incoming" if question.from_trunk else "internal" if callee else "outgoing"
+    return {
+        "kind": "decided", "call_id": question.leg_uuid, "company_id": company_id, "at": now.isoformat(),
+        "direction": direction,
+        "device_id": question.device_id,
+        "caller_id": caller.subscriber_id if caller else None,
+        "caller_number": (caller.extension or caller.number or None) if caller else None,
+        "caller_name": (caller.name or None) if caller else None,
+        "dialled": question.dialled,
+        "callee_id": callee.subscriber_id if callee else None,
+        "callee_name": callee.name if callee else None,
+        "callee_number": callee.extension if callee else question.dialled,
+        "rung": decision.rung,
+        "trace": [line.as_json() for line in decision.trace],
+        "step": _step_record(step), "rang": _rang(step),
+        "from_memory": found.from_memory if found else False,
+    }
+
+
+def _step_record(step: Step) -> Record:
+    """What was done, for the record: short, and without what the plan keeps for later."""
+    if isinstance(step, Ring):
+        legs = [leg.device_id if isinstance(leg, DeviceLeg) else leg.number for leg in step.legs]
+        trunks = sorted({leg.trunk for leg in step.legs if isinstance(leg, TrunkLeg)})
+        return {"do": "ring", "legs": legs, "trunks": trunks, "reason": step.reason, "for_s": step.ring_timeout_s}
+    if isinstance(step, Announce):
+        return {"do": "announce", "prompt": step.prompt, "cause": step.cause, "reason": step.reason}
+    if isinstance(step, Reject):
+        return {"do": "end", "cause": step.cause, "reason": step.reason}
+    if isinstance(step, PickUp):
+        return {"do": "pick_up", "leg": step.leg_uuid}
+    return {"do": "mailbox", "subscriber_id": getattr(step, "subscriber_id", None), "reason": getattr(step, "reason", "")}
+
+
+def _rang(step: Step) -> list[int]:
+    if not isinstance(step, Ring):
+        return []
+    return sorted({leg.subscriber_id for leg in step.legs if isinstance(leg, DeviceLeg)})

@@ -1,0 +1,141 @@
+"""One plan step -> the channel variables the dialplan acts on, all in one multiset (freeswitch/conf/dialplan/steps.xml).
+
+As few as can be: each variable is copied into every event of the leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.routing.facts import NETWORK_RING_LIMIT_S, Redirection
+from services.routing.plan import (
+    Announce,
+    DeviceLeg,
+    Leg,
+    Onward,
+    PickUp,
+    Reject,
+    Ring,
+    Shown,
+    Step,
+    ToMailbox,
+)
+from services.routing.plan_state import Travelling, to_variable
+from shared import dialling
+from shared.dialling import Endpoint, dial_string, showable_name
+from shared.esl.commands import Command, set_variables
+
+FALLBACK: Mapping[str, str] = {"pbx_step": "fallback"}
+_ANONYMOUS = "anonymous"
+
+
+def hand_back(variables: Mapping[str, str]) -> Command:
+    return set_variables(variables)
+
+
+def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, str]:
+    """exported: what the leg already hands on to those it rings, which must stay so."""
+    step = travelling.step
+    variables = {
+        "pbx_step": "", "pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id),
+    }
+    if isinstance(step, Ring):
+        variables |= {
+            "pbx_step": "bridge",
+            "pbx_dial": _dial(step, travelling),
+            "pbx_plan": to_variable(travelling),
+            "call_timeout": str(min(step.ring_timeout_s, NETWORK_RING_LIMIT_S)),
+            "continue_on_fail": "true",
+            "hangup_after_bridge": "true",
+        }
+        variables |= _headers_of_the_ring(step, travelling, exported)
+    elif isinstance(step, PickUp):
+        variables |= {
+            "pbx_step": "pickup", "pbx_pickup": step.leg_uuid, "pbx_plan": to_variable(travelling),
+            "hangup_after_bridge": "true",
+        }
+    elif isinstance(step, ToMailbox):
+        variables |= {
+            "pbx_step": "voicemail", "pbx_mailbox": str(step.subscriber_id), "pbx_reason": step.reason,
+            "pbx_language": step.language,
+        }
+    elif isinstance(step, Announce):
+        variables |= {
+            "pbx_step": "announce", "pbx_prompt": step.prompt, "pbx_language": step.language,
+            "pbx_cause": step.cause, "pbx_reason": step.reason,
+        }
+    elif isinstance(step, Reject):
+        variables |= {"pbx_step": "reject", "pbx_cause": step.cause, "pbx_reason": step.reason}
+    elif isinstance(step, Onward):
+        raise ValueError("a redirection is no step to take: land first")
+    return variables
+
+
+def _dial(ring: Ring, travelling: Travelling) -> str:
+    common = {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id)}
+    if any(isinstance(leg, DeviceLeg) for leg in ring.legs):
+        # R10: a handset that rejects (603) ends all ringing (switch_ivr_originate.c, fail_on_single_reject).
+        common["fail_on_single_reject"] = "CALL_REJECTED"
+    return dial_string([_leg(leg, ring.shown, travelling.domain) for leg in ring.legs], variables=common)
+
+
+def _leg(leg: Leg, shown: Shown, domain: str) -> dialling.Leg:
+    if isinstance(leg, DeviceLeg):
+        return dialling.Leg(Endpoint.DEVICE, leg.device_id, domain, variables={
+            "presence_id": f"{leg.extension}@{domain}",
+            "pbx_leg_subscriber": str(leg.subscriber_id),
+            **_caller_id(shown),
+        })
+    number = leg.shown_number
+    variables = {"origination_caller_id_number": number, "origination_caller_id_name": number} if number else {}
+    if leg.subscriber_id:
+        variables["pbx_leg_subscriber"] = str(leg.subscriber_id)
+    return dialling.Leg(Endpoint.TRUNK, leg.trunk, number=leg.number, variables=variables)
+
+
+def _caller_id(shown: Shown) -> dict[str, str]:
+    """Always said, also without a name: else the switch would hand on what the caller's telephone claims."""
+    if shown.withheld:
+        return {"origination_caller_id_number": _ANONYMOUS, "origination_caller_id_name": _ANONYMOUS}
+    return {
+        "origination_caller_id_number": shown.number,
+        "origination_caller_id_name": showable_name(shown.name) or shown.number,
+    }
+
+
+def _headers_of_the_ring(ring: Ring, travelling: Travelling, exported: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if travelling.redirections:
+        headers["sip_h_Diversion"] = diversion(travelling.redirections, travelling.domain)
+        headers["sip_h_History-Info"] = history_info(travelling.redirections, ring, travelling.domain)
+    if ring.alert_info:
+        headers["sip_h_Alert-Info"] = ring.alert_info
+    if not headers:
+        return {}
+    names = [name for name in exported.split(",") if name and name not in headers]
+    return {**headers, "export_vars": ",".join([*names, *headers])}
+
+
+def diversion(redirections: tuple[Redirection, ...], domain: str) -> str:
+    """RFC 5806: the last who forwarded comes first, the one who was called first comes last."""
+    return ", ".join(
+        f'"{showable_name(one.name) or one.place}" <sip:{one.place}@{domain}>;reason={one.reason.value}'
+        for one in reversed(redirections)
+    )
+
+
+_SIP_CAUSE_OF_REASON = {"user-busy": 486, "no-answer": 408, "unavailable": 480, "unconditional": 302}
+
+
+def history_info(redirections: tuple[Redirection, ...], ring: Ring, domain: str) -> str:
+    """RFC 7044: everyone the call went to, in order; why it left is the cause of the next entry (RFC 4458 values)."""
+    entries = [f"<sip:{one.place}@{domain}>;index={_index(position)}" for position, one in enumerate(redirections)]
+    last = ring.legs[0]
+    target = last.extension if isinstance(last, DeviceLeg) else last.number
+    cause = _SIP_CAUSE_OF_REASON.get(redirections[-1].reason.value, 302)
+    entries.append(f"<sip:{target}@{domain};cause={cause}>;index={_index(len(redirections))}")
+    return ", ".join(entries)
+
+
+def _index(position: int) -> str:
+    return ".".join(["1"] * (position + 1))

@@ -1,0 +1,161 @@
+"""Database -> facts, in one round trip; the last good answer when the database is away or too slow.
+
+A call never waits longer than deadline_s. A database that missed it is left alone until a probe of our own finds
+it answering again: so a frozen one costs the calls of one moment, not every call. The look-up that was too slow
+goes on behind the call's back, within its own bound, and what it brings is remembered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gevent
+import structlog
+from gevent.pool import Pool
+
+from services.routing.facts import Company, Forwarding, Mailbox, Site, Subscriber
+from services.routing.memory import Asked, Found, Memory
+from shared.database import Database, DatabaseError, DatabaseUnavailable
+from shared.metrics import SHORT_TIMES_S, Counter, Gauge, Histogram
+
+log = structlog.get_logger()
+
+LOOKUP_S = Histogram("pbx_routing_lookup_seconds", "Look-ups of a call's facts in the database", buckets=SHORT_TIMES_S)
+RECALLED = Counter("pbx_routing_recalled_total", "Calls decided with last known facts", ["known"])
+DATABASE_AWAY = Gauge("pbx_routing_database_away", "1 while calls are decided with last known facts")
+
+_SQL = (
+    "SELECT routing.call_facts(:device, :acting, :company, :trunk, :dialled, :number, :caller,"
+    " :lamp_extension, :lamp_position, :lamp_key) AS facts"
+)
+_LATE_LIMIT_S = 2.0
+
+
+class Unknown(Exception):
+    """No such device, or no such number on this trunk: the database said so."""
+
+
+class NotKnownNow(Exception):
+    """The database is away, and nothing is remembered that would do."""
+
+
+class Directory:
+    def __init__(
+        self, database: Database, memory: Memory, *, deadline_s: float = 0.15, probe_every_s: float = 0.5,
+        at_once: int = 50,
+    ) -> None:
+        self._database = database
+        self._memory = memory
+        self._deadline_s = deadline_s
+        self._probe_every_s = probe_every_s
+        self._looking = Pool(at_once)
+        self._away = False
+
+    @property
+    def away(self) -> bool:
+        return self._away
+
+    def look_up(self, asked: Asked) -> Found:
+        """Raises Unknown or NotKnownNow."""
+        if not self._away and not self._looking.full():
+            looking = self._looking.spawn(self._ask, asked)
+            looking.join(self._deadline_s)
+            if not looking.ready():
+                self._lost("too slow")
+            elif isinstance(answer := looking.value, Found):
+                return answer
+            elif looking.value is not None:
+                raise Unknown
+        found = self._memory.recall(asked)
+        RECALLED.labels("yes" if found else "no").inc()
+        if found is None:
+            raise NotKnownNow
+        return found
+
+    def trunks_known(self, company_id: int | None) -> tuple[str, ...]:
+        """From memory alone: for calls that must not wait for anything."""
+        return self._memory.trunks_of(company_id)
+
+    def prime(self, device_id: str) -> None:
+        """Remember a device, its subscriber and his settings, ahead of the first call."""
+        if not self._away:
+            self._ask(Asked(device_id=device_id))
+
+    def _ask(self, asked: Asked) -> Found | str | None:
+        """The answer, "unknown", or None when there is none."""
+        extension, position, key = asked.lamp or (None, None, None)
+        try:
+            with LOOKUP_S.time():
+                rows = self._database.call(
+                    _SQL, deadline_s=_LATE_LIMIT_S, device=asked.device_id, acting=asked.acting_subscriber_id,
+                    company=asked.company_id, trunk=asked.trunk, dialled=asked.dialled,
+                    number=asked.dialled_number, caller=asked.caller_number,
+                    lamp_extension=extension, lamp_position=position, lamp_key=key,
+                )
+        except DatabaseUnavailable as error:
+            self._lost(str(error))
+            return None
+        except DatabaseError as error:  # a statement it refuses will be refused again: no probe mends that
+            log.error("facts refused by the database", reason=str(error))
+            return None
+        if rows[0].facts is None:
+            return "unknown"
+        found = found_in(rows[0].facts)
+        self._memory.remember(asked, found)
+        return found
+
+    def _lost(self, reason: str) -> None:
+        if not self._away:
+            self._away = True
+            DATABASE_AWAY.set(1)
+            log.warning("database away: deciding with last known facts", reason=" ".join(reason.split()))
+            gevent.spawn(self._probe)
+
+    def _probe(self) -> None:
+        while self._away:
+            gevent.sleep(self._probe_every_s)
+            try:
+                self._database.call("SELECT 1 AS up", deadline_s=self._deadline_s)
+            except (DatabaseUnavailable, DatabaseError):
+                continue
+            self._away = False
+            DATABASE_AWAY.set(0)
+            log.info("database back")
+
+
+def found_in(facts: dict[str, Any]) -> Found:
+    """What routing.call_facts returned, as facts (migrations, 0002_routing)."""
+    people = {person.subscriber_id: person for person in map(_person, facts["people"])}
+    company = facts["company"]
+    return Found(
+        company=Company(
+            company["id"], company["domain"], tuple(company["trunks"]), frozenset(company["classes"])),
+        caller=people[facts["caller"]] if facts["caller"] is not None else None,
+        owner_id=facts["owner"],
+        people=people,
+        owners=facts["owners"],
+        lamp_owner_id=facts["lamp_owner"],
+        caller_name=facts["caller_name"] or "",
+    )
+
+
+def _person(row: dict[str, Any]) -> Subscriber:
+    numbers = row["numbers"] or ()
+    forwardings = {kind: Forwarding(*to) for kind, to in (row["forwardings"] or {}).items()}
+    site_id, country, area_code, main_number, time_zone = row["site"]
+    return Subscriber(
+        subscriber_id=row["id"],
+        extension=row["extension"],
+        name=row["name"],
+        language=row["language"],
+        main_number=next((number for number, is_main, _ in numbers if is_main), ""),
+        site=Site(site_id, country, area_code, main_number or "", time_zone),
+        numbers=tuple(number for number, _, _ in numbers),
+        device_ids=tuple(row["devices"] or ()),
+        distinctive_rings={number: ring for number, _, ring in numbers if ring},
+        forward_always=forwardings.get("always"),
+        forward_busy=forwardings.get("busy"),
+        forward_no_answer=forwardings.get("no_answer"),
+        forward_not_reachable=forwardings.get("not_reachable"),
+        mailbox=Mailbox(*row["mailbox"]) if row["mailbox"] else Mailbox(),
+    )

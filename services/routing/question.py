@@ -1,0 +1,113 @@
+"""What the switch asks: the channel's data, read once and strictly, so that no decision meets a header.
+
+Who calls is only what our own directory put on the channel when the device authenticated (pbx_device), or what
+our own services set on legs they originate (pbx_acting_…): never a From header, never a display name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+AGAIN = ("steps", "again")
+"""Context and destination under which the dialplan asks what is next (freeswitch/conf/dialplan/steps.xml)."""
+
+_DIALLED = re.compile(r"\+?[0-9*#]{1,32}")
+_LAMP = re.compile(r"(\*\*)?lamp\+([0-9]{2,6})-([1-8])-([a-z0-9]{10,32})")
+_ID = re.compile(r"[1-9][0-9]{0,17}")
+_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_NUMBER = re.compile(r"\+?[0-9]{2,20}")
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_AREA_CODE = re.compile(r"[0-9]{1,6}")
+_EXPORTED = re.compile(r"[A-Za-z0-9_:,-]{1,500}")
+
+
+class Channel(Protocol):
+    def get(self, header: str) -> str | None: ...
+    def require(self, header: str) -> str: ...
+    def variable(self, name: str) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LampKey:
+    extension: str
+    position: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    leg_uuid: str
+    dialled: str
+    """Empty: nothing that can be dialled."""
+    from_trunk: bool
+    device_id: str | None = None
+    acting_subscriber_id: int | None = None
+    """Our own service calls for this subscriber."""
+    company_id: int | None = None
+    trunk: str | None = None
+    lamp: LampKey | None = None
+    caller_number: str = ""
+    """As the trunk gives it; empty when withheld."""
+    withheld: bool = False
+    country: str = ""
+    area_code: str = ""
+    site_number: str = ""
+    gateway: str = ""
+    exported: str = ""
+    """Variables the leg already hands on to those it rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhatNext:
+    """The second question and those after it: ringing ended without an answer."""
+
+    leg_uuid: str
+    plan: str
+    disposition: str | None
+    originate_causes: str | None
+    hung_up_after_talk: bool
+    exported: str = ""
+
+
+def read(channel: Channel) -> Question | WhatNext:
+    """Raises MissingHeader when the channel's data lack what every channel has."""
+    leg_uuid = channel.require("Unique-ID")
+    destination = channel.require("Caller-Destination-Number")
+    context = channel.require("Caller-Context")
+    exported = _matching(_EXPORTED, channel.variable("export_vars"))
+    if (context, destination) == AGAIN:
+        return WhatNext(
+            leg_uuid=leg_uuid, plan=channel.variable("pbx_plan") or "",
+            disposition=channel.variable("originate_disposition"),
+            originate_causes=channel.variable("originate_causes"),
+            hung_up_after_talk=channel.variable("bridge_hangup_cause") is not None, exported=exported,
+        )
+    lamp = _LAMP.fullmatch(destination)
+    number = channel.get("Caller-Caller-ID-Number") or ""
+    hidden = (channel.get("Caller-Privacy-Hide-Number") == "true") or not _NUMBER.fullmatch(number)
+    acting = _matching(_ID, channel.variable("pbx_acting_subscriber"))
+    company = _matching(_ID, channel.variable("pbx_company"))
+    return Question(
+        leg_uuid=leg_uuid,
+        dialled=destination if lamp or _DIALLED.fullmatch(destination) else "",
+        from_trunk=context == "public",
+        device_id=_matching(_NAME, channel.variable("pbx_device")) or None,
+        acting_subscriber_id=int(acting) if acting else None,
+        company_id=int(company) if company and context != "public" else None,
+        trunk=_matching(_NAME, channel.variable("pbx_trunk")) or None,
+        lamp=LampKey(lamp.group(2), int(lamp.group(3)), lamp.group(4)) if lamp else None,
+        caller_number="" if hidden else number,
+        withheld=hidden,
+        country=_matching(_COUNTRY, channel.variable("pbx_country")),
+        area_code=_matching(_AREA_CODE, channel.variable("pbx_area_code")),
+        site_number=_matching(_E164, channel.variable("pbx_site_number")),
+        gateway=_matching(_NAME, channel.variable("pbx_gateway")),
+        exported=exported,
+    )
+
+
+def _matching(pattern: re.Pattern[str], value: str | None) -> str:
+    return value if value and pattern.fullmatch(value) else ""

@@ -1,0 +1,101 @@
+"""Who may register: FreeSWITCH's directory over mod_xml_curl, on its own port with its own secret.
+
+The answers hold password hashes, so this server binds to the switch's host only and answers nothing without
+the secret. The thread that waits for the answer at the switch is the one that reads SIP: so the database gets
+little time, and a question that can't be answered gets a 503, which the switch does not remember.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from gevent.pywsgi import WSGIServer
+
+from services.routing.directory_xml import NOT_FOUND, NUMBERS_DOMAIN, Entry, document
+from shared.database import Database, DatabaseError, DatabaseUnavailable
+from shared.metrics import Counter
+
+log = structlog.get_logger()
+
+ASKED = Counter("pbx_routing_directory_questions_total", "Directory questions of the switch", ["answer"])
+
+_USER = re.compile(r"\+?[a-z0-9-]{2,32}")
+_DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
+_DEADLINE_S = 1.5
+_MOST_BYTES = 64_000
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class SwitchDirectory:
+    def __init__(self, database: Database, secret: str, *, host: str, port: int) -> None:
+        self._database = database
+        self._authorization = "Basic " + b64encode(f"switch:{secret}".encode()).decode()
+        self._server = WSGIServer((host, port), self._serve, log=None, error_log=None)
+        self._port = port
+        self._host = host
+
+    def start(self) -> None:
+        try:
+            self._server.start()
+        except OSError as error:
+            raise OSError(error.errno, f"port {self._port} on {self._host}: {error.strerror or error}") from error
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    def stop(self) -> None:
+        self._server.stop(timeout=1)
+
+    def entry(self, user: str, domain: str) -> Entry | None:
+        """Raises DatabaseUnavailable."""
+        if not _USER.fullmatch(user) or not _DOMAIN.fullmatch(domain):
+            return None
+        rows = self._database.call(
+            "SELECT * FROM routing.directory_entry(:user, :domain)", deadline_s=_DEADLINE_S, user=user, domain=domain)
+        return Entry(**{name: "" if value is None else value for name, value in rows[0].items()}) if rows else None
+
+    def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        def answer(status: str, text: str) -> list[bytes]:
+            start_response(status, [("Content-Type", "text/xml; charset=utf-8")])
+            return [text.encode()]
+
+        given = environ.get("HTTP_AUTHORIZATION", "")
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._authorization.encode()):
+            ASKED.labels("refused").inc()
+            start_response("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="directory"')])
+            return [b""]
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > _MOST_BYTES:
+            return answer("413 Content Too Large", NOT_FOUND)
+        form = parse_qs(environ["wsgi.input"].read(int(length)).decode("utf-8", "replace"))
+        user, domain = _asked_for(form)
+        try:
+            entry = self.entry(user, domain) if user else None
+        except (DatabaseUnavailable, DatabaseError) as error:
+            ASKED.labels("unavailable").inc()
+            log.warning("directory question not answered", user=user, domain=domain, reason=str(error))
+            return answer("503 Service Unavailable", NOT_FOUND)
+        ASKED.labels(entry.kind if entry else "unknown").inc()
+        return answer("200 OK", document(user, domain, entry) if entry else NOT_FOUND)
+
+
+def _asked_for(form: dict[str, list[str]]) -> tuple[str, str]:
+    """User and domain of the question; "" for those that ask for no user (gateways of a domain, ACLs)."""
+    def first(name: str) -> str:
+        return form.get(name, [""])[0]
+
+    if first("section") != "directory" or first("purpose") in ("gateways", "network-list"):
+        return "", ""
+    domain = first("domain") or first("key_value")
+    user = first("user")
+    if domain != NUMBERS_DOMAIN:
+        user = user.lower()
+    return user, domain.lower()
