@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
 import uuid
 import wave
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from services.voicemail.mailbox import Caller, LeftMessage
 from services.voicemail.recording import Recording
 from services.voicemail.spool import Spool
 from services.voicemail.store import store
+from services.voicemail.sweeper import Sweeper
 from shared.api import token_sha256
 from shared.database import Database
 
@@ -143,3 +145,32 @@ def recorded(spool: Spool, message: LeftMessage) -> Recording:
     recording = spool.measure(spool.audio(message.message_id))
     assert recording is not None
     return recording
+
+
+def tasks_of(admin: Database, message: LeftMessage) -> list[tuple[str, str]]:
+    with admin.platform() as tx:
+        return [
+            (row.task, row.payload.get("kind", ""))
+            for row in tx.rows("SELECT task, payload FROM voicemail.outbox ORDER BY outbox_id")
+            if row.payload["message_id"] == message.message_id
+        ]
+
+
+class Swept:
+    def __init__(self, database: Database, spool: Spool) -> None:
+        self.stored: list[str] = []
+        self.woken = 0
+        self.in_progress: set[str] = set()
+        self.now = time.time
+        self.sweeper = Sweeper(
+            database, spool, in_progress=self.in_progress, wake_relay=self._wake,
+            stored=lambda message, _: self.stored.append(message.message_id), clock=lambda: self.now(),
+        )
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+
+@pytest.fixture
+def swept(database: Database, spool: Spool) -> Swept:
+    return Swept(database, spool)

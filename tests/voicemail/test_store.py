@@ -14,43 +14,23 @@ from services.voicemail.mailbox import Caller, LeftMessage, Mailbox
 from services.voicemail.recording import Recording
 from services.voicemail.spool import Spool
 from services.voicemail.store import NoSuchMailbox, mailbox_for_deposit, store
-from services.voicemail.sweeper import STALE_S, Sweeper
+from services.voicemail.sweeper import STALE_S
 from shared.database import Database, DatabaseUnavailable, RuleBroken
-from tests.voicemail.conftest import Company, Leave, a_message, make_company, recorded, write_wav
-
-
-def tasks_of(admin: Database, message: LeftMessage) -> list[tuple[str, str]]:
-    with admin.platform() as tx:
-        return [
-            (row.task, row.payload.get("kind", ""))
-            for row in tx.rows("SELECT task, payload FROM voicemail.outbox ORDER BY outbox_id")
-            if row.payload["message_id"] == message.message_id
-        ]
+from tests.voicemail.conftest import (
+    Company,
+    Leave,
+    Swept,
+    a_message,
+    make_company,
+    recorded,
+    tasks_of,
+    write_wav,
+)
 
 
 def message_row(admin: Database, message: LeftMessage) -> Any:
     with admin.platform() as tx:
         return tx.row("SELECT * FROM voicemail.messages WHERE message_id = :id", id=uuid.UUID(message.message_id))
-
-
-class Swept:
-    def __init__(self, database: Database, spool: Spool) -> None:
-        self.stored: list[str] = []
-        self.woken = 0
-        self.in_progress: set[str] = set()
-        self.now = time.time
-        self.sweeper = Sweeper(
-            database, spool, in_progress=self.in_progress, wake_relay=self._wake,
-            stored=lambda message, _: self.stored.append(message.message_id), clock=lambda: self.now(),
-        )
-
-    def _wake(self) -> None:
-        self.woken += 1
-
-
-@pytest.fixture
-def swept(database: Database, spool: Spool) -> Swept:
-    return Swept(database, spool)
 
 
 def test_message_mails_and_tasks_come_in_one_transaction(admin: Database, company: Company, leave: Leave) -> None:
