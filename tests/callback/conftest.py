@@ -1,0 +1,133 @@
+"""A company with two subscribers and another one beside it, on the real database; the service's HTTP without a port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg2
+import pytest
+from flask.testing import FlaskClient
+
+from services.callback.api.calls import blueprint
+from shared.api import create_app, token_sha256
+from shared.database import Database
+
+DOMAIN = "backstube.example"
+
+
+@dataclass
+class Person:
+    company_id: int
+    subscriber_id: int
+    token: str
+
+
+@dataclass
+class People:
+    anna: Person
+    bernd: Person
+    stranger: Person
+    """Of another company, with Anna's extension."""
+    operator_token: str = "operator-token-0000"  # noqa: S105
+
+
+@dataclass
+class Web:
+    """HTTP as a subscriber's program speaks it."""
+
+    client: FlaskClient
+    people: People
+    woken: list[None] = field(default_factory=list)
+    hung_up: list[UUID] = field(default_factory=list)
+
+    def _headers(self, token: str | None, key: str | None) -> dict[str, str]:
+        found = {"Authorization": f"Bearer {token or self.people.anna.token}"}
+        return {**found, "Idempotency-Key": key} if key is not None else found
+
+    def post(self, body: Any = None, key: str | None = "", token: str | None = None) -> Any:
+        key = str(uuid4()) if key == "" else key
+        return self.client.post("/v1/calls", json={"target": "22"} if body is None else body,
+                                headers=self._headers(token, key))
+
+    def get(self, path: str = "", token: str | None = None) -> Any:
+        return self.client.get(f"/v1/calls{path}", headers=self._headers(token, None))
+
+    def delete(self, attempt_id: str, token: str | None = None) -> Any:
+        return self.client.delete(f"/v1/calls/{attempt_id}", headers=self._headers(token, None))
+
+
+@pytest.fixture(scope="session")
+def owner(admin_database_url: str) -> Iterator[Callable[..., list[Any]]]:
+    """SQL as the owner of the database, over all companies."""
+    connection = psycopg2.connect(admin_database_url)
+    connection.autocommit = True
+
+    def run(sql: str, *values: object) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SET pbx.company = 'platform'")
+            cursor.execute(sql, values)
+            return cursor.fetchall() if cursor.description else []
+
+    yield run
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def people(owner: Callable[..., list[Any]]) -> People:
+    def company(name: str, domain: str, country: str, area_code: str) -> tuple[int, int]:
+        [(company_id,)] = owner(
+            "INSERT INTO directory.companies (name, sip_domain) VALUES (%s, %s) RETURNING company_id", name, domain)
+        [(site_id,)] = owner(
+            "INSERT INTO directory.sites (company_id, name, country, area_code) VALUES (%s, 'Haus', %s, %s)"
+            " RETURNING site_id", company_id, country, area_code)
+        return company_id, site_id
+
+    def person(at: tuple[int, int], name: str, extension: str, language: str, *devices: str) -> Person:
+        [(subscriber_id,)] = owner(
+            "INSERT INTO directory.subscribers (company_id, site_id, first_name, last_name, extension, language)"
+            " VALUES (%s, %s, %s, 'Bäcker', %s, %s) RETURNING subscriber_id", *at, name, extension, language)
+        for device in devices:
+            owner("INSERT INTO directory.devices (company_id, device_id, subscriber_id, sip_ha1, lamp_key)"
+                  " VALUES (%s, %s, %s, repeat('0', 32), 'lampkey00000')", at[0], device, subscriber_id)
+        token = f"{name}-token-{uuid4()}"
+        owner("INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id)"
+              " VALUES (%s, 'subscriber', %s, %s)", token_sha256(token), at[0], subscriber_id)
+        return Person(at[0], subscriber_id, token)
+
+    bakery = company("Backstube", DOMAIN, "DE", "30")
+    other = company("Mühle", "muehle.example", "DE", "40")
+    found = People(
+        anna=person(bakery, "Anna", "21", "de", "cb-anna-desk", "cb-anna-soft"),
+        bernd=person(bakery, "Bernd", "22", "en", "cb-bernd-desk"),
+        stranger=person(other, "Ulf", "21", "de"),
+    )
+    owner("INSERT INTO directory.numbers (number, company_id, site_id, subscriber_id, is_main)"
+          " VALUES ('+49305551122', %s, %s, %s, true)", *bakery, found.bernd.subscriber_id)
+    owner("INSERT INTO directory.api_tokens (token_sha256, role) VALUES (%s, 'operator') ON CONFLICT DO NOTHING",
+          token_sha256(found.operator_token))
+    return found
+
+
+@pytest.fixture()
+def database(service_database_urls: Mapping[str, str], people: People,
+             owner: Callable[..., list[Any]]) -> Iterator[Database]:
+    """As the service itself logs in; no attempt is left from another test."""
+    owner("DELETE FROM callback.attempts")
+    owner("DELETE FROM callback.settings")
+    owner("DELETE FROM callback.outbox")
+    found = Database(service_database_urls["callback"])
+    yield found
+    found.close()
+
+
+@pytest.fixture()
+def web(database: Database, people: People) -> Web:
+    app, api = create_app("callback", database=database)
+    found = Web(app.test_client(), people)
+    api.register_blueprint(
+        blueprint(database, lambda: found.woken.append(None), lambda legs: found.hung_up.extend(legs))
+    )
+    return found
