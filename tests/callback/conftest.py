@@ -111,7 +111,7 @@ def people(owner: Callable[..., list[Any]]) -> People:
     return found
 
 
-@pytest.fixture()
+@pytest.fixture
 def database(service_database_urls: Mapping[str, str], people: People,
              owner: Callable[..., list[Any]]) -> Iterator[Database]:
     """As the service itself logs in; no attempt is left from another test."""
@@ -123,7 +123,7 @@ def database(service_database_urls: Mapping[str, str], people: People,
     found.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def web(database: Database, people: People) -> Web:
     app, api = create_app("callback", database=database)
     found = Web(app.test_client(), people)

@@ -25,13 +25,13 @@ from tests.shared.esl.peers import PASSWORD
 WITHIN_S = 60
 
 
-@pytest.fixture()
+@pytest.fixture
 def switch() -> Iterator[ScriptedSwitch]:
     with scripted_switch() as found:
         yield found
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(switch: ScriptedSwitch) -> Iterator[InboundClient]:
     found = InboundClient("127.0.0.1", switch.port, PASSWORD, name="test", command_timeout_s=0.5,
                           reconnect_delay_s=(0.01, 0.05))

@@ -23,13 +23,13 @@ TARGET = "99999999-9999-4999-8999-999999999999"
 ANSWERED = {"Caller-Channel-Answered-Time": "1767225600000000"}
 
 
-@pytest.fixture()
+@pytest.fixture
 def switch() -> Iterator[ScriptedSwitch]:
     with scripted_switch() as found:
         yield found
 
 
-@pytest.fixture()
+@pytest.fixture
 def follower(database: Database, switch: ScriptedSwitch) -> Iterator[Follower]:
     found = Follower(database, "127.0.0.1", switch.port, PASSWORD, dial_within_s=60, keep_days=30,
                      reconnect_delay_s=(0.01, 0.05))
@@ -61,7 +61,7 @@ class Story:
                    " created_at = now() - make_interval(secs => %s)", seconds, seconds)
 
 
-@pytest.fixture()
+@pytest.fixture
 def story(web: Web, database: Database, owner: Owner) -> Story:
     return Story(web, database, owner)
 
