@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from operations.places import ROOT, VAR, VENV, VENV_PYTHON, is_root, prepare_var
+from operations.places import ROOT, VAR_IN_CLONE, VENV, VENV_PYTHON, is_root, prepare_var
 from operations.screen import Trouble, complain, say, step
 
 PINS = ROOT / "requirements-dev.txt"
@@ -172,7 +172,7 @@ def make_venv() -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    with (VAR / "bootstrap.lock").open("a+") as file:
+    with (VAR_IN_CLONE / "bootstrap.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -105,7 +105,7 @@ def create(name: str, *, switch: str | None = None, given: Mapping[str, str] | N
     given: settings other than usual (settings_of_instance.MAY_BE_GIVEN).
     """
     places.prepare_var()
-    servers.start()
+    servers.start(wait_for_broker=fresh)
     run = run_folder(name)
     database = servers.database_name(name)
     if fresh:
@@ -118,7 +118,6 @@ def create(name: str, *, switch: str | None = None, given: Mapping[str, str] | N
     instance = Instance(name, run, switch := switch or choose_switch(),
                         settings_of_instance.settings(name, run, switch, given or {}))
     servers.ensure_database(database)
-    servers.ensure_vhost(database)
     if migrate.current(instance.env["PBX_ADMIN_DATABASE_URL"]) != migrate.newest():
         with progress(f"migrating the database {database}"):
             migrate.up(instance.env["PBX_ADMIN_DATABASE_URL"])
@@ -233,6 +232,7 @@ def start(instance: Instance, *, progress: Progress = silent) -> None:
             began = time.time()
             sizes = {program.name: _size(supervisor.log(program.name)) for program in supervisor.programs}
             supervisor.start()
+            servers.wait_until_broker_answers()
             _wait_until_healthy(instance, supervisor, began, sizes)
         write_private(fingerprint_file, fingerprint)
 

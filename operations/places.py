@@ -12,7 +12,9 @@ from pathlib import Path
 from operations.screen import Trouble, say
 
 ROOT = Path(__file__).resolve().parent.parent
-VAR = ROOT / "var"
+VAR_IN_CLONE = ROOT / "var"
+# Where it really is: the servers' own users may not be able to follow the link (prepare_var).
+VAR = VAR_IN_CLONE.resolve()
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 REPORT = VAR / "report"
@@ -61,23 +63,23 @@ def everyone_may_enter(folder: Path) -> bool:
 def prepare_var() -> None:
     """Makes var/. PostgreSQL and RabbitMQ refuse to run as root, so root lends them a folder they can
     enter: var/ itself, or, when the clone lies behind a closed door, one it links to."""
-    if VAR.is_dir() and (not is_root() or everyone_may_enter(VAR)):
+    if VAR_IN_CLONE.is_dir() and (not is_root() or everyone_may_enter(VAR_IN_CLONE)):
         return
     if not is_root() or everyone_may_enter(ROOT):
-        if VAR.is_symlink():        # its target has been removed
-            VAR.unlink()
-        VAR.mkdir(mode=0o755, exist_ok=True)
-        VAR.chmod(0o755)
+        if VAR_IN_CLONE.is_symlink():        # its target has been removed
+            VAR_IN_CLONE.unlink()
+        VAR_IN_CLONE.mkdir(mode=0o755, exist_ok=True)
+        VAR_IN_CLONE.chmod(0o755)
         return
     elsewhere = VAR_ELSEWHERE / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
     elsewhere.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if VAR.is_symlink():
-        VAR.unlink()
+    if VAR_IN_CLONE.is_symlink():
+        VAR_IN_CLONE.unlink()
         elsewhere.mkdir(mode=0o755, exist_ok=True)
-    elif VAR.is_dir():
-        shutil.move(str(VAR), str(elsewhere))
+    elif VAR_IN_CLONE.is_dir():
+        shutil.move(str(VAR_IN_CLONE), str(elsewhere))
     else:
         elsewhere.mkdir(mode=0o755, exist_ok=True)
     elsewhere.chmod(0o755)
-    VAR.symlink_to(elsewhere)
+    VAR_IN_CLONE.symlink_to(elsewhere)
     say(f"  Only root may enter {ROOT}, so var/ is a link to {elsewhere}")

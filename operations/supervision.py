@@ -91,6 +91,10 @@ class Supervisor:
             for row in rows
         }
 
+    def runs_otherwise(self) -> bool:
+        """Whether the supervisord that is up was started with other programs than these."""
+        return (self.run / "supervisord.conf").read_text() != self._conf()
+
     def start(self) -> None:
         """Starts supervisord, and it every program. The caller looks at states() for how they fare."""
         (self.run / "logs").mkdir(parents=True, exist_ok=True)

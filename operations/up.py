@@ -17,7 +17,7 @@ def main(_: list[str]) -> int:
             if not instance.find_freeswitch() else
             "  As asked, the simulator plays the switch. It speaks no SIP; telephones")
         say("  are driven by `make demo` and the tests.")
-    servers.start()
+    servers.start(wait_for_broker=False)
     prompts.make_prompts()
     dev = instance.create("dev", switch=switch, given=settings_of_instance.given_by_environment(), progress=step)
     instance.start(dev, progress=step)
