@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from services.presence.lamps import LampAddress
 
-# The longest subscription the internal profile grants; handsets ask again before the end.
-LONGEST_SUBSCRIPTION_S = 3600.0
+# force-subscription-expires of freeswitch/conf/profiles/internal.xml; handsets ask again before the end.
+LONGEST_SUBSCRIPTION_S = 1800.0
 # Subscriptions live a little longer than agreed, so that a late re-SUBSCRIBE finds its lamp.
 GRACE_S = 60.0
 

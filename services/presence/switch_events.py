@@ -214,7 +214,9 @@ class SwitchEvents:
             self._show(changed)
 
     def _look_when_table_caught_up(self) -> None:
-        gevent.spawn_later(TABLE_DELAY_S + 0.05, self._look_again)
+        """The list is mostly right after 0.2 s, and surely after TABLE_DELAY_S."""
+        for delay_s in (0.3, TABLE_DELAY_S + 0.05):
+            gevent.spawn_later(delay_s, self._look_again)
 
     def _look_again(self) -> None:
         try:

@@ -1,0 +1,225 @@
+"""Lamps on a real FreeSWITCH: SIPp subscribes, telephones call, presence answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gevent
+import pytest
+
+from services.presence.people import Device, People, Person
+from services.presence.switch_events import SwitchEvents
+from shared.esl.client import InboundClient
+from tests.handsets.lamps import sipp_binary
+from tests.handsets.process import freeswitch_binary
+from tests.live.lab import DOMAIN, Lab
+from tests.scenarios.telephones import Lamp, NeverHappened, Telephones
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(freeswitch_binary() is None, reason="no FreeSWITCH on this machine"),
+    pytest.mark.skipif(sipp_binary() is None, reason="no SIPp on this machine"),
+]
+
+ANNA = Person(1, 101, "21", "Anna Ahrens", DOMAIN)
+BERND = Person(1, 102, "22", 'Bernd <b>&"Bauer" ${x}', DOMAIN)
+CLARA = Person(1, 103, "23", "Clara Conrad", DOMAIN)
+DEVICES = (
+    Device("anna-desk", 101, "annadeskkey"),
+    Device("anna-soft", 101, "annasoftkey"),
+    Device("bernd-desk", 102, "bernddeskkey"),
+    Device("clara-desk", 103, "claradeskkey"),
+)
+LAMP_S = 1.0
+"""P2: right within a second."""
+BACK_IN_STEP_S = 1.2
+"""What the switch's list of channels needs to catch up with what nobody heard (shared/calls_up.py)."""
+
+
+@dataclass
+class Stage:
+    lab: Lab
+    telephones: Telephones
+    watched: dict[int, dict[int, int]]
+    presence: SwitchEvents
+    client: InboundClient
+    endless: list[gevent.Greenlet]
+
+    def open_presence(self) -> None:
+        self.client = self.lab.switch.client("presence")
+        self.presence = SwitchEvents(
+            self.client, read_people=lambda: People((ANNA, BERND, CLARA), DEVICES, self.watched))
+        self.endless = self.presence.start()
+        with gevent.Timeout(10):
+            while not self.client.synced:
+                gevent.sleep(0.02)
+
+    def close_presence(self) -> None:
+        gevent.killall(self.endless)
+        self.client.stop()
+
+    def state(self, person: Person) -> str:
+        return self.presence.board.state_of(person.subscriber_id).name
+
+    def wait_for_state(self, person: Person, name: str) -> None:
+        with gevent.Timeout(5, NeverHappened(f"{person.name} never {name}: {self.state(person)}")):
+            while self.state(person) != name:
+                gevent.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    lab = Lab(Path(tmp_path_factory.mktemp("presence")))
+    stage = Stage(lab, None, {101: {1: 102, 2: 103}}, None, None, [])  # type: ignore[arg-type]
+    try:
+        stage.telephones = lab.start()
+        stage.open_presence()
+        for name in ("anna", "bernd", "clara"):
+            stage.telephones[name].register()
+        yield stage
+    finally:
+        if stage.client is not None:
+            stage.close_presence()
+        lab.stop()
+
+
+@pytest.fixture(autouse=True)
+def quiet(stage: Stage) -> Iterator[None]:
+    yield
+    stage.telephones.reset()
+    stage.watched = {101: {1: 102, 2: 103}}
+    stage.presence.read_people()
+    for person in (ANNA, BERND, CLARA):
+        stage.wait_for_state(person, "idle")
+
+
+def lamp_of_anna(stage: Stage, key: int = 1) -> Lamp:
+    return stage.telephones["anna"].watch(f"lamp+21-{key}-annadeskkey").wait_for("terminated")
+
+
+def test_the_lamp_follows_a_call(stage: Stage):
+    lamp = lamp_of_anna(stage)
+    call = stage.telephones["clara"].dial("22")
+    ringing = stage.telephones["bernd"].wait_for_ring()
+    lamp.wait_for("early", LAMP_S)
+    # Whom it shows is the watched person, whatever he is called; not who rings (P5).
+    assert lamp.history[-1]["remote_number"] == "22"
+    assert lamp.history[-1]["remote_name"] == BERND.name
+    ringing.answer()
+    lamp.wait_for("confirmed", LAMP_S)
+    ringing.hold()
+    stage.wait_for_state(BERND, "held")
+    ringing.unhold()
+    stage.wait_for_state(BERND, "on_a_call")
+    assert lamp.state == "confirmed"
+    call.hangup()
+    lamp.wait_for("terminated", LAMP_S)
+    # On hold or not looks the same on a key, so it was not sent.
+    assert [change["state"] for change in lamp.history] == ["terminated", "early", "confirmed", "terminated"]
+
+
+def test_whoever_dials_is_on_a_call(stage: Stage):
+    lamp = lamp_of_anna(stage, 2)
+    call = stage.telephones["clara"].dial("22")
+    lamp.wait_for("confirmed", LAMP_S)
+    call.hangup()
+    lamp.wait_for("terminated", LAMP_S)
+
+
+def test_a_changed_list_changes_the_lamp_without_the_handset(stage: Stage):
+    lamp = lamp_of_anna(stage)
+    call = stage.telephones["clara"].dial("22")
+    lamp.wait_for("early", LAMP_S)
+    stage.watched = {101: {1: 103}}
+    stage.presence.read_people()
+    lamp.wait_for("confirmed", LAMP_S)
+    assert lamp.history[-1]["remote_number"] == "23"
+    stage.watched = {}
+    stage.presence.read_people()
+    lamp.wait_for("terminated", LAMP_S)
+    call.hangup()
+
+
+@pytest.mark.parametrize("address", [
+    "lamp+21-1-guessedkey0",      # no such key
+    "lamp+21-7-annadeskkey",      # nobody at this position
+    "lamp+22-1-annadeskkey",      # the key of somebody else
+    "lamp+21-9-annadeskkey",      # no ninth key
+])
+def test_a_lamp_that_shows_nobody_stays_dark(stage: Stage, address: str):
+    lamp = stage.telephones["anna"].watch(address)
+    lamp.wait_for("terminated")
+    seen = lamp_of_anna(stage)
+    call = stage.telephones["clara"].dial("22")
+    seen.wait_for("early", LAMP_S)
+    call.hangup()
+    seen.wait_for("terminated", LAMP_S)
+    assert {change["state"] for change in lamp.history} == {"terminated"}
+
+
+def test_a_copied_key_is_dark_on_a_foreign_handset(stage: Stage):
+    call = stage.telephones["clara"].dial("22")
+    stage.wait_for_state(BERND, "ringing")
+    stage.telephones["bernd"].watch("lamp+21-1-annadeskkey").wait_for("terminated")
+    call.hangup()
+
+
+def test_lamps_are_right_after_presence_was_away(stage: Stage):
+    lamp = lamp_of_anna(stage)
+    stage.close_presence()
+    call = stage.telephones["clara"].dial("22")
+    ringing = stage.telephones["bernd"].wait_for_ring()
+    ringing.answer()
+    stage.open_presence()
+    lamp.wait_for("confirmed", BACK_IN_STEP_S + LAMP_S)
+    stage.close_presence()
+    call.hangup()
+    stage.open_presence()
+    lamp.wait_for("terminated", BACK_IN_STEP_S + LAMP_S)
+
+
+def test_a_subscription_made_while_presence_was_away_is_served_when_it_is_back(stage: Stage):
+    stage.close_presence()
+    lamp = stage.telephones["anna"].watch("lamp+21-1-annadeskkey")
+    call = stage.telephones["clara"].dial("22")
+    stage.telephones["bernd"].wait_for_ring()
+    assert lamp.history == []
+    stage.open_presence()
+    lamp.wait_for("early", BACK_IN_STEP_S + LAMP_S)
+    call.hangup()
+    lamp.wait_for("terminated", LAMP_S)
+
+
+def test_registrations_are_known(stage: Stage):
+    stage.telephones["bernd"].unregister()
+    stage.wait_for_state(BERND, "not_registered")
+    stage.telephones["bernd"].register()
+    stage.wait_for_state(BERND, "idle")
+
+
+def test_a_plain_extension_is_lit_by_the_switch_itself_and_the_two_do_not_meet(stage: Stage):
+    plain = stage.telephones["anna"].watch("22")
+    ours = lamp_of_anna(stage)
+    call = stage.telephones["clara"].dial("22")
+    plain.wait_for("early")
+    ours.wait_for("early", LAMP_S)
+    stage.telephones["bernd"].wait_for_ring().answer()
+    plain.wait_for("confirmed")
+    ours.wait_for("confirmed", LAMP_S)
+    call.hangup()
+    plain.wait_for("terminated")
+    ours.wait_for("terminated", LAMP_S)
+
+
+def test_a_killed_switch_comes_back_with_right_lamps(stage: Stage):
+    lamp = lamp_of_anna(stage)
+    call = stage.telephones["clara"].dial("22")
+    lamp.wait_for("early", LAMP_S)
+    stage.lab.switch.kill()
+    stage.lab.switch.start()
+    # Its calls are gone, the subscription is in its database, and nothing on the switch sends a NOTIFY.
+    lamp.wait_for("terminated", 5.0)
+    assert replace(BERND).presence_id and call
+    stage.lab.client.wait_connected(10)
