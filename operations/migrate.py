@@ -29,8 +29,11 @@ MIGRATIONS = ROOT / "migrations"
 
 def _run_sql(file: Path) -> None:
     # Past SQLAlchemy, so that % and : stand for themselves.
-    with op.get_bind().connection.cursor() as cursor:
+    cursor = op.get_bind().connection.cursor()
+    try:
         cursor.execute(file.read_text())
+    finally:
+        cursor.close()
 
 
 def _revision_module(up_file: Path, after: str | None) -> ModuleType:
@@ -39,7 +42,8 @@ def _revision_module(up_file: Path, after: str | None) -> ModuleType:
     module.revision, module.down_revision = name, after
     module.upgrade = lambda: _run_sql(up_file)
     module.downgrade = lambda: _run_sql(up_file.with_name(name + ".down.sql"))
-    return module
+    made: ModuleType = module
+    return made
 
 
 class SqlFiles(ScriptDirectory):

@@ -1,13 +1,14 @@
 """`make status`: every process of every instance that runs, and why one is not ready. Exit status 1 then."""
 
 from operations import instance, servers
+from operations.places import SERVERS_RUN
 from operations.screen import say
 from operations.supervision import Supervisor, last_line
 
 
 def main(_: list[str]) -> int:
     all_well = True
-    shared = Supervisor(servers.SERVERS_RUN, [], {})
+    shared = Supervisor(SERVERS_RUN, [], {})
     say("  servers")
     states = shared.states()
     for name in ("postgres", "rabbitmq", "epmd"):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from operations import migrate, servers
+from operations.screen import Trouble
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def scratch_broker() -> Iterator[str]:
     try:
         yield servers.broker_url(name)
     finally:
-        with contextlib.suppress(servers.Trouble):
+        with contextlib.suppress(Trouble):
             servers.drop_vhost(name)
 
 
