@@ -1,11 +1,13 @@
 """The migrations as SQL files, up and down on a real PostgreSQL."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from operations import migrate
+from operations.screen import Trouble
 from operations.testing import ScratchDatabase, scratch_database
 
 VERSIONS = migrate.MIGRATIONS / "versions"
@@ -48,7 +50,7 @@ def test_every_migration_has_both_directions_and_the_ids_form_one_chain() -> Non
 
 
 def test_each_step_down_restores_what_was_there_before_the_step_up(empty: ScratchDatabase) -> None:
-    before = {None: what_is_there(empty.admin_url)}
+    before: dict[str | None, list[tuple[str, ...]]] = {None: what_is_there(empty.admin_url)}
     names = [file.name.removesuffix(".up.sql") for file in sorted(VERSIONS.glob("*.up.sql"))]
     for name in names:
         migrate.up(empty.admin_url, name)
@@ -67,7 +69,9 @@ def test_going_up_twice_changes_nothing(empty: ScratchDatabase) -> None:
     assert what_is_there(empty.admin_url) == first
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(empty: ScratchDatabase, tmp_path, monkeypatch) -> None:
+def test_a_migration_that_fails_leaves_nothing_behind(
+    empty: ScratchDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     versions = tmp_path / "versions"
     versions.mkdir()
     (tmp_path / "env.py").write_text((migrate.MIGRATIONS / "env.py").read_text())
@@ -76,7 +80,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: ScratchDatabase, tm
     (versions / "0002_bad.up.sql").write_text("CREATE TABLE half (x int); SELECT nonsense;")
     (versions / "0002_bad.down.sql").write_text("DROP TABLE half;")
     monkeypatch.setattr(migrate, "MIGRATIONS", tmp_path)
-    with pytest.raises(migrate.Trouble, match=r"rolled back.*nonsense"):
+    with pytest.raises(Trouble, match=r"rolled back.*nonsense"):
         migrate.up(empty.admin_url)
     assert migrate.current(empty.admin_url) == "0001_good"
     assert {row[2] for row in what_is_there(empty.admin_url) if row[0] == "column"} == {"good"}
