@@ -87,7 +87,9 @@ def _person(entry: Entry) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "pbx_language": entry.language,
         "pbx_mailbox": str(entry.subscriber_id) if entry.has_mailbox else "",
     }
-    return {"dial-string": _rings_at(entry)}, {name: value for name, value in variables.items() if value}
+    # Without this anybody registers as the extension: no password counts as a right one (sofia_reg.c).
+    params = {"dial-string": _rings_at(entry), "allow-empty-password": "false"}
+    return params, {name: value for name, value in variables.items() if value}
 
 
 def _rings_at(entry: Entry) -> str:
