@@ -1,0 +1,35 @@
+"""The stage of the stories: the suite named by PBX_TEST_INSTANCE, which `make test` starts once per switch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from operations import instance as instances
+from tests.scenarios.stage import Stage, make_stage
+from tests.scenarios.telephones import Telephones
+
+
+@pytest.fixture(scope="session")
+def whole_stage() -> Iterator[Stage]:
+    name = os.environ.get("PBX_TEST_INSTANCE")
+    if not name:
+        pytest.skip("stories need a running suite: make test (or PBX_TEST_INSTANCE=test-simulator with one running)")
+    stage = make_stage(instances.load(name))
+    yield stage
+    stage.stop()
+
+
+@pytest.fixture
+def stage(whole_stage: Stage) -> Iterator[Stage]:
+    """The stage with no call up and nobody's lamp watched, before and after the story."""
+    whole_stage.telephones.reset()
+    yield whole_stage
+    whole_stage.telephones.reset()
+
+
+@pytest.fixture
+def telephones(stage: Stage) -> Telephones:
+    return stage.telephones
