@@ -35,6 +35,8 @@ CREATE TABLE routing.calls (
     caller_name     text,
     dialled         text,
     callee_subscriber_id bigint,
+    callee_number   text,
+    callee_name     text,
     rung            text,                      -- the rung that decided
     trace           jsonb,                     -- what each rung looked at and said
     steps           jsonb NOT NULL DEFAULT '[]',   -- what was done, in the order of the questions
@@ -55,9 +57,6 @@ CREATE TABLE routing.call_log (                -- L1: one line of one subscriber
     subscriber_id   bigint NOT NULL,
     call_id         uuid NOT NULL,
     placed          boolean NOT NULL,          -- he made it; else it came to him
-    other_subscriber_id bigint,
-    other_number    text,                      -- NULL: withheld
-    other_name      text,
     deleted_at      timestamptz,               -- by the subscriber; kept so that a late record does not bring it back
     PRIMARY KEY (company_id, subscriber_id, call_id, placed),
     FOREIGN KEY (company_id, subscriber_id) REFERENCES directory.subscribers ON DELETE CASCADE,

@@ -29,6 +29,7 @@ from services.routing.plan import (
     Reject,
     Ring,
     Step,
+    ToMailbox,
     TrunkLeg,
     landing,
 )
@@ -245,7 +246,9 @@ def _step_record(step: Step) -> Record:
         return {"do": "end", "cause": step.cause, "reason": step.reason}
     if isinstance(step, PickUp):
         return {"do": "pick_up", "leg": step.leg_uuid}
-    return {"do": "mailbox", "subscriber_id": getattr(step, "subscriber_id", None), "reason": getattr(step, "reason", "")}
+    if isinstance(step, ToMailbox):
+        return {"do": "mailbox", "subscriber_id": step.subscriber_id, "reason": step.reason}
+    return _step_record(step.step)
 
 
 def _rang(step: Step) -> list[int]:

@@ -1,6 +1,6 @@
-"""One plan step -> the channel variables the dialplan acts on, all in one multiset (freeswitch/conf/dialplan/steps.xml).
+"""One plan step -> the channel variables the dialplan acts on, all in one multiset.
 
-As few as can be: each variable is copied into every event of the leg.
+They are read by freeswitch/conf/dialplan/steps.xml. As few as can be: each variable is copied into every event of the leg.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from services.routing.plan import (
     Reject,
     Ring,
     Shown,
-    Step,
     ToMailbox,
 )
 from services.routing.plan_state import Travelling, to_variable

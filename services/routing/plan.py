@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Union
 
 from services.routing.facts import Redirection
 
@@ -42,7 +41,7 @@ class TrunkLeg:
     """In whose name, and at whose cost."""
 
 
-Leg = Union[DeviceLeg, TrunkLeg]
+Leg = DeviceLeg | TrunkLeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Onward:
     step: Step
 
 
-Step = Union[Ring, Announce, Reject, ToMailbox, PickUp, Onward]
+Step = Ring | Announce | Reject | ToMailbox | PickUp | Onward
 
 
 def landing(step: Step, redirections: tuple[Redirection, ...] = ()) -> tuple[Step, tuple[Redirection, ...]]:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import structlog
 from gevent.pywsgi import WSGIServer
 
-from services.routing.directory_xml import NOT_FOUND, NUMBERS_DOMAIN, Entry, document
+from services.routing.directory_xml import NOT_FOUND, Entry, document
 from shared.database import Database, DatabaseError, DatabaseUnavailable
 from shared.metrics import Counter
 
@@ -49,7 +49,7 @@ class SwitchDirectory:
 
     @property
     def port(self) -> int:
-        return int(self._server.server_port)
+        return int(self._server.server_port or 0)
 
     def stop(self) -> None:
         self._server.stop(timeout=1)
@@ -60,7 +60,10 @@ class SwitchDirectory:
             return None
         rows = self._database.call(
             "SELECT * FROM routing.directory_entry(:user, :domain)", deadline_s=_DEADLINE_S, user=user, domain=domain)
-        return Entry(**{name: "" if value is None else value for name, value in rows[0].items()}) if rows else None
+        if not rows:
+            return None
+        fields: dict[str, Any] = {name: "" if value is None else value for name, value in rows[0].items()}
+        return Entry(**fields)
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         def answer(status: str, text: str) -> list[bytes]:
@@ -94,8 +97,4 @@ def _asked_for(form: dict[str, list[str]]) -> tuple[str, str]:
 
     if first("section") != "directory" or first("purpose") in ("gateways", "network-list"):
         return "", ""
-    domain = first("domain") or first("key_value")
-    user = first("user")
-    if domain != NUMBERS_DOMAIN:
-        user = user.lower()
-    return user, domain.lower()
+    return first("user"), first("domain") or first("key_value")

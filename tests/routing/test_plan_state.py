@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.facts import Mailbox
+from services.routing.facts import ForwardReason, Mailbox, Redirection
 from services.routing.ladder import decide
 from services.routing.plan import PickUp
 from services.routing.plan_state import NotAPlan, Travelling, from_variable, to_variable
@@ -20,7 +20,8 @@ CALL = "5f0f9b7e-0001-4000-8000-000000000001"
 
 
 def travelling(step):
-    return Travelling(CALL, 7, "musterbau.example", 1, step, "devices")
+    return Travelling(CALL, 7, "musterbau.example", 1, step, "devices",
+                      (Redirection("22", "+493055500022", "Bernd Buche", ForwardReason.BUSY),))
 
 
 def entangled():
@@ -70,16 +71,16 @@ def test_other_text_is_refused(text):
 def test_other_json_is_refused(content):
     with pytest.raises(NotAPlan):
         from_variable("j" + base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("="))
-    good = [1, CALL, 7, "d", 1, "", 0, content]
+    good = [1, CALL, 7, "d", 1, "", [], 0, content]
     with pytest.raises(NotAPlan):
         from_variable("j" + base64.urlsafe_b64encode(json.dumps(good).encode()).decode().rstrip("="))
 
 
 def test_a_plan_that_leads_to_itself_cannot_be_written():
-    steps = [["ring", [], 5, 0, 0, 0, "x", None, ["", "", False], [], ""]]
+    steps = [["ring", [], 5, 0, 0, 0, "x", None, ["", "", False], ""]]
     with pytest.raises(NotAPlan, match="does not exist"):
         from_variable("j" + base64.urlsafe_b64encode(
-            orjson.dumps([1, CALL, 7, "d", 1, "", 0, steps])).decode().rstrip("="))
+            orjson.dumps([1, CALL, 7, "d", 1, "", [], 0, steps])).decode().rstrip("="))
 
 
 def test_equal_plans_are_equal_text():

@@ -7,7 +7,6 @@ ladder, which falls to the next wish, or the next rung, when it may not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 from services.routing.facts import ForwardReason
 from services.routing.plan import Announce, Leg, Outcome, Reject, ToMailbox
@@ -37,7 +36,7 @@ class RingAt:
     alert_info: str = ""
 
 
-Wish = Union[Forward, GoesTo, RingAt, Announce, Reject, ToMailbox]
+Wish = Forward | GoesTo | RingAt | Announce | Reject | ToMailbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,164 @@
+"""Routing in one process: calls of the switch, its directory, HTTP, and the way of call records.
+
+python -m services.routing
+"""
+
+from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
+
+import signal
+import time
+from pathlib import Path
+
+import structlog
+from gevent import Timeout
+from gevent.event import Event
+
+from services.routing import commands, ends, question, registrations
+from services.routing.api import call_log as call_log_api
+from services.routing.api import forwardings as forwardings_api
+from services.routing.call import Answer, Answers
+from services.routing.directory import Directory
+from services.routing.memory import Memory
+from services.routing.record import QUEUE, Recorder
+from services.routing.registrations import Registrations
+from services.routing.ringing import Ringing
+from services.routing.settings import Settings, load_settings
+from services.routing.switch_directory import SwitchDirectory
+from shared import logs, watchdog
+from shared.api import create_app, serve
+from shared.broker import EventBus, celery_app
+from shared.database import Database, wait_until_reachable
+from shared.dialling import UndiallableError
+from shared.esl.call import OutboundCall
+from shared.esl.client import InboundClient
+from shared.esl.errors import AuthenticationFailed, EslError
+from shared.esl.events import Event as SwitchEvent
+from shared.esl.server import OutboundServer
+from shared.metrics import SHORT_TIMES_S, Counter, Histogram
+from shared.outbox import Relay
+from shared.settings import stop_start
+
+log = structlog.get_logger()
+
+ANSWERED = Counter("pbx_routing_questions_total", "Questions of the switch answered", ["step"])
+ANSWER_S = Histogram("pbx_routing_answer_seconds", "From the question to the route handed back", buckets=SHORT_TIMES_S)
+
+_EVENTS = (*ends.EVENTS, *registrations.EVENTS)
+# A call gets an answer within this time, or the dialplan's own: the look-up inside has a shorter limit.
+_ANSWER_LIMIT_S = 1.0
+_SWITCH_WITHIN_S = 5.0
+_DRAIN_S = 5.0
+
+
+class Service:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._database = Database(settings.database_url, pool_size=20, statement_timeout_ms=2000)
+        self._directory = Directory(self._database, Memory())
+        self._ringing = Ringing()
+        self._answers = Answers(self._directory, self._ringing, settings.home_country)
+        self._relay = Relay(self._database, "routing", celery_app("routing", settings.broker_url, [QUEUE]))
+        self._recorder = Recorder(self._database, Path(settings.run_folder, "call-records"), self._relay)
+        self._bus = EventBus(settings.broker_url)
+        self._switch_directory = SwitchDirectory(
+            self._database, settings.directory_secret, host=settings.bind, port=settings.directory_port)
+        self._client = InboundClient(
+            settings.esl_host, settings.esl_port, settings.esl_password, name="routing", events=_EVENTS,
+            on_event=self._heard, on_resync=lambda _client: self._registrations.resync(),
+        )
+        self._registrations = Registrations(
+            self._client, self._directory, self._switch_directory, settings.database_url)
+        self._calls = OutboundServer("127.0.0.1", settings.call_port, self.answer)
+        self._app, api = create_app(
+            "routing", database=self._database, title="Routing",
+            readiness_checks={"switch": lambda: self._client.connected},
+        )
+        api.register_blueprint(forwardings_api.blueprint(self._database, self._bus.publish))
+        api.register_blueprint(call_log_api.blueprint(self._database))
+
+    def run(self) -> None:
+        settings = self._settings
+        wait_until_reachable(self._database, stop_start)
+        try:
+            self._switch_directory.start()
+            self._calls.start()
+            http = serve(self._app, settings.bind, settings.http_port)
+            self._client.start()
+            if not self._client.wait_connected(_SWITCH_WITHIN_S):
+                log.warning("switch not reached yet", host=settings.esl_host, port=settings.esl_port)
+        except AuthenticationFailed as error:
+            stop_start(f"the switch refuses PBX_ESL_PASSWORD: {error}")
+        except OSError as error:
+            stop_start(error.strerror or str(error))
+        parts = (self._bus, self._relay, self._recorder, self._registrations)
+        for part in parts:
+            part.start()
+        watchdog.beat()
+        log.info("routing is up", call_port=settings.call_port, http_port=settings.http_port)
+        stopping = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        stopping.wait()
+        self._calls.drain(_DRAIN_S)
+        http.stop(timeout=2)
+        self._switch_directory.stop()
+        self._client.stop()
+        for part in reversed(parts):
+            part.stop()
+        self._database.close()
+
+    def answer(self, call: OutboundCall) -> None:
+        """In a greenlet of its own. Ended without an answer, the socket closes and the dialplan goes on alone."""
+        began = time.perf_counter()
+        asked = question.read(call.channel)
+        self._ringing.ends(asked.leg_uuid)
+        answer = self._decide(asked)
+        call.command(commands.hand_back(answer.variables))
+        call.close()
+        took_s = time.perf_counter() - began
+        ANSWER_S.observe(took_s)
+        ANSWERED.labels(answer.variables["pbx_step"]).inc()
+        if answer.ring is not None:
+            self._ringing.begins(asked.leg_uuid, answer.caller_id, answer.ring)
+        if answer.record is not None:
+            self._recorder.note(answer.record)
+        log.info("call routed", call_id=asked.leg_uuid, step=answer.variables["pbx_step"], rung=answer.rung,
+                 ms=round(took_s * 1000, 1))
+
+    def _decide(self, asked: question.Question | question.WhatNext) -> Answer:
+        limit = Timeout(_ANSWER_LIMIT_S)
+        limit.start()
+        try:
+            return self._answers.answer(asked)
+        except Timeout as expired:
+            if expired is not limit:
+                raise
+            log.error("no decision in time", call_id=asked.leg_uuid)
+        except (UndiallableError, EslError) as error:
+            log.error("decision cannot be said", call_id=asked.leg_uuid, reason=str(error))
+        except Exception:  # a bug of ours must not cost the caller his call
+            log.exception("decision failed", call_id=asked.leg_uuid)
+        finally:
+            limit.close()
+        return Answer(dict(commands.FALLBACK), rung="fallback")
+
+    def _heard(self, event: SwitchEvent) -> None:
+        if event.name == "CUSTOM":
+            self._registrations.registered(event)
+            return
+        record = ends.read(event)
+        if record is None:
+            return
+        if record["kind"] == "ended":
+            self._ringing.ends(record["call_id"])
+        self._recorder.note(record)
+
+
+def main() -> None:
+    settings = load_settings()
+    logs.configure("routing", settings.log_level)
+    Service(settings).run()
+
+
+if __name__ == "__main__":
+    main()

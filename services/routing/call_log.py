@@ -1,0 +1,191 @@
+"""Use case: the record of calls, written from messages that may come twice and in any order, read page by page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.database import Row, Transaction
+
+Record = dict[str, Any]
+
+
+def write(tx: Transaction, company_id: int, records: list[Record]) -> None:
+    """Records of one company (call.py, ends.py); writing them again changes nothing."""
+    for record in records:
+        _WRITERS[record["kind"]](tx, company_id, record)
+
+
+def _ensure_call(tx: Transaction, company_id: int, call_id: str, at: str) -> None:
+    tx.execute(
+        "INSERT INTO routing.calls (company_id, call_id, started_at) VALUES (:company_id, :call_id, :at)"
+        " ON CONFLICT DO NOTHING", company_id=company_id, call_id=call_id, at=at)
+
+
+def _decided(tx: Transaction, company_id: int, record: Record) -> None:
+    _ensure_call(tx, company_id, record["call_id"], record["at"])
+    # A transferred caller asks again as a new call would, under the same id: what was decided first stays.
+    tx.execute(
+        """UPDATE routing.calls SET started_at = :at, direction = :direction, caller_subscriber_id = :caller_id,
+               caller_number = :caller_number, caller_name = :caller_name, dialled = :dialled,
+               callee_subscriber_id = :callee_id, callee_number = :callee_number, callee_name = :callee_name,
+               rung = :rung, trace = CAST(:trace AS jsonb), from_memory = :from_memory
+           WHERE company_id = :company_id AND call_id = :call_id AND direction IS NULL""",
+        company_id=company_id, call_id=record["call_id"], at=record["at"], direction=record["direction"],
+        caller_id=record["caller_id"], caller_number=record["caller_number"], caller_name=record["caller_name"],
+        dialled=record["dialled"], callee_id=record["callee_id"], callee_number=record["callee_number"],
+        callee_name=record["callee_name"], rung=record["rung"], trace=json.dumps(record["trace"]),
+        from_memory=record["from_memory"],
+    )
+    _add_step(tx, company_id, record, {"question": 1, "rung": record["rung"]})
+    if record["caller_id"] is not None:
+        _add_line(tx, company_id, record["call_id"], record["caller_id"], placed=True)
+    called = {*record["rang"], *([record["callee_id"]] if record["callee_id"] is not None else [])}
+    for subscriber_id in called:
+        _add_line(tx, company_id, record["call_id"], subscriber_id, placed=False)
+
+
+def _went_on(tx: Transaction, company_id: int, record: Record) -> None:
+    _ensure_call(tx, company_id, record["call_id"], record["at"])
+    _add_step(tx, company_id, record, {
+        "question": record["question"], "outcome": record["outcome"], "causes": record["causes"]})
+    for subscriber_id in record["rang"]:
+        _add_line(tx, company_id, record["call_id"], subscriber_id, placed=False)
+
+
+def _add_step(tx: Transaction, company_id: int, record: Record, more: Record) -> None:
+    step = {"at": record["at"], **more, **record["step"]}
+    tx.execute(
+        """UPDATE routing.calls SET steps = (
+               SELECT jsonb_agg(one ORDER BY one ->> 'at')
+               FROM jsonb_array_elements(steps || jsonb_build_array(CAST(:step AS jsonb))) one)
+           WHERE company_id = :company_id AND call_id = :call_id
+             AND NOT steps @> jsonb_build_array(CAST(:step AS jsonb))""",
+        company_id=company_id, call_id=record["call_id"], step=json.dumps(step))
+
+
+def _add_line(tx: Transaction, company_id: int, call_id: str, subscriber_id: int, *, placed: bool) -> None:
+    tx.execute(
+        """INSERT INTO routing.call_log (company_id, subscriber_id, call_id, placed)
+           SELECT :company_id, s.subscriber_id, :call_id, :placed FROM directory.subscribers s
+           WHERE s.company_id = :company_id AND s.subscriber_id = :subscriber_id
+           ON CONFLICT DO NOTHING""",
+        company_id=company_id, call_id=call_id, subscriber_id=subscriber_id, placed=placed)
+
+
+def _leg_answered(tx: Transaction, company_id: int, record: Record) -> None:
+    _ensure_call(tx, company_id, record["call_id"], record["answered_at"])
+    tx.execute(
+        """UPDATE routing.calls SET answered_by = coalesce(:subscriber_id, answered_by),
+               answered_at = least(answered_at, CAST(:answered_at AS timestamptz))
+           WHERE company_id = :company_id AND call_id = :call_id""",
+        company_id=company_id, call_id=record["call_id"], subscriber_id=record["subscriber_id"],
+        answered_at=record["answered_at"])
+
+
+def _ended(tx: Transaction, company_id: int, record: Record) -> None:
+    _ensure_call(tx, company_id, record["call_id"], record["began_at"])
+    tx.execute(
+        """UPDATE routing.calls SET ended_at = :at, cause = :cause,
+               answered_at = least(answered_at, CAST(:answered_at AS timestamptz))
+           WHERE company_id = :company_id AND call_id = :call_id""",
+        company_id=company_id, call_id=record["call_id"], at=record["at"], cause=record["cause"],
+        answered_at=record["answered_at"])
+
+
+_WRITERS = {"decided": _decided, "went_on": _went_on, "leg_answered": _leg_answered, "ended": _ended}
+
+
+# ----- reading
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    subscriber_id: int
+    kind: str | None = None
+    search: str | None = None
+    before: tuple[datetime, UUID, bool] | None = None
+    limit: int = 50
+
+
+class BadCursor(ValueError):
+    """`next` is not one this service gave."""
+
+
+_LINES = """
+SELECT * FROM (
+    SELECT c.call_id, l.placed, c.started_at, c.rung,
+           CASE WHEN l.placed THEN 'placed' WHEN c.answered_by = l.subscriber_id THEN 'received'
+                ELSE 'missed' END AS kind,
+           CASE WHEN l.placed THEN c.callee_name ELSE c.caller_name END AS name,
+           CASE WHEN l.placed THEN c.callee_number ELSE c.caller_number END AS number,
+           CASE WHEN c.answered_at IS NULL OR c.ended_at IS NULL
+                     OR (NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id) THEN 0
+                ELSE greatest(0, round(extract(epoch FROM c.ended_at - c.answered_at)))::int END AS duration_s
+    FROM routing.call_log l
+    JOIN routing.calls c ON (c.company_id, c.call_id) = (l.company_id, l.call_id)
+    -- A call still up is neither missed nor received yet; one whose end nobody reported shows after half a day.
+    WHERE l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL
+      AND (c.ended_at IS NOT NULL OR c.started_at < now() - interval '12 hours')
+) line
+WHERE (CAST(:kind AS text) IS NULL OR kind = :kind)
+  AND (CAST(:pattern AS text) IS NULL OR name ILIKE :pattern OR number ILIKE :pattern)
+  AND (CAST(:at AS timestamptz) IS NULL OR (started_at, call_id, placed) < (:at, CAST(:call_id AS uuid), :placed))
+ORDER BY started_at DESC, call_id DESC, placed DESC LIMIT :limit
+"""
+
+
+def page(tx: Transaction, wanted: Wanted) -> tuple[list[Row], str | None]:
+    """Newest first, and the cursor of the next page."""
+    at, call_id, placed = wanted.before or (None, None, None)
+    rows = tx.rows(
+        _LINES, subscriber_id=wanted.subscriber_id, kind=wanted.kind,
+        pattern=f"%{_literally(wanted.search)}%" if wanted.search else None,
+        at=at, call_id=call_id, placed=placed, limit=wanted.limit + 1)
+    shown = rows[:wanted.limit]
+    more = len(rows) > wanted.limit
+    return shown, cursor(shown[-1]) if more else None
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def cursor(row: Row) -> str:
+    text = f"{row.started_at.isoformat()}|{row.call_id}|{int(row.placed)}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> tuple[datetime, UUID, bool]:
+    try:
+        at, call_id, placed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
+        when = datetime.fromisoformat(at)
+        if when.tzinfo is None:
+            raise BadCursor("no time zone")
+        return when, UUID(call_id), placed == "1"
+    except (ValueError, binascii.Error) as error:
+        raise BadCursor(str(error)) from error
+
+
+def one(tx: Transaction, call_id: UUID, subscriber_id: int | None) -> Row | None:
+    """The whole record; for a subscriber only of calls in his own list."""
+    return tx.row(
+        """SELECT c.* FROM routing.calls c
+           WHERE c.call_id = :call_id AND (CAST(:subscriber_id AS bigint) IS NULL OR EXISTS (
+               SELECT FROM routing.call_log l WHERE l.company_id = c.company_id AND l.call_id = c.call_id
+                 AND l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL))""",
+        call_id=call_id, subscriber_id=subscriber_id)
+
+
+def delete(tx: Transaction, subscriber_id: int, call_id: UUID | None = None) -> int:
+    """One line of the subscriber's list, or all of it; the other party's list stays."""
+    return tx.execute(
+        """UPDATE routing.call_log SET deleted_at = now()
+           WHERE subscriber_id = :subscriber_id AND deleted_at IS NULL
+             AND (CAST(:call_id AS uuid) IS NULL OR call_id = :call_id)""",
+        subscriber_id=subscriber_id, call_id=call_id)

@@ -1,0 +1,45 @@
+"""How calls end, from CHANNEL_HANGUP_COMPLETE: the other half of a call's record.
+
+The first leg's end is the call's end. The leg that was answered at the other side says who took the call, and
+when. Times are microseconds since 1970, 0 when it never happened (switch_channel.c,
+switch_channel_set_timestamps and Caller-Channel-…-Time of the caller profile).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+EVENTS = ("CHANNEL_HANGUP_COMPLETE",)
+
+
+class Headers(Protocol):
+    def get(self, header: str) -> str | None: ...
+    def variable(self, name: str) -> str | None: ...
+
+
+def read(event: Headers) -> dict[str, Any] | None:
+    """None for legs of no call of ours, and for those that only rang."""
+    call_id = event.variable("pbx_call_id")
+    company_id = event.variable("pbx_company")
+    if not call_id or not company_id or not company_id.isdecimal() or company_id == "0":
+        return None
+    answered_at = _at(event.get("Caller-Channel-Answered-Time"))
+    common = {
+        "call_id": call_id, "company_id": int(company_id),
+        "at": _at(event.get("Caller-Channel-Hangup-Time")) or _at(event.get("Event-Date-Timestamp")),
+        "answered_at": answered_at,
+    }
+    if event.get("Unique-ID") == call_id:
+        began = _at(event.get("Caller-Channel-Created-Time"))
+        return {**common, "kind": "ended", "began_at": began or common["at"], "cause": event.get("Hangup-Cause") or ""}
+    leg_of = event.variable("pbx_leg_subscriber")
+    if answered_at is None:
+        return None
+    return {**common, "kind": "leg_answered", "subscriber_id": int(leg_of) if leg_of and leg_of.isdecimal() else None}
+
+
+def _at(microseconds: str | None) -> str | None:
+    if not microseconds or not microseconds.isdecimal() or int(microseconds) == 0:
+        return None
+    return datetime.fromtimestamp(int(microseconds) / 1_000_000, UTC).isoformat()

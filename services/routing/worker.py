@@ -1,0 +1,60 @@
+"""The Celery worker of `calls.record`: writes the record of calls from what routing and the switch reported.
+
+python -m services.routing.worker
+"""
+
+from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
+
+from typing import Any
+
+import structlog
+from celery import Celery, Task
+
+from services.routing import call_log
+from services.routing.record import QUEUE, TASK
+from services.routing.settings import Settings, load_settings
+from shared import logs
+from shared.broker import celery_app
+from shared.database import Database, DatabaseError, DatabaseUnavailable, wait_until_reachable
+from shared.metrics import Counter
+from shared.settings import stop_start
+
+log = structlog.get_logger()
+
+REFUSED = Counter("pbx_routing_records_refused_total", "Call records the database refuses for good")
+
+_TOGETHER = 4
+_AGAIN_AFTER_S = 5
+
+
+def build(settings: Settings, database: Database) -> Celery:
+    app = celery_app("routing", settings.broker_url, [QUEUE])
+
+    @app.task(name=TASK, bind=True, max_retries=None)
+    def record_calls(task: Task, company_id: int, records: list[dict[str, Any]]) -> None:
+        """Idempotent: the same records again change nothing."""
+        try:
+            with database.company(company_id) as tx:
+                call_log.write(tx, company_id, records)
+        except DatabaseUnavailable as error:
+            raise task.retry(countdown=_AGAIN_AFTER_S, exc=error) from error
+        except DatabaseError as error:  # its company is gone, and its calls with it
+            REFUSED.inc(len(records))
+            log.error("call records refused", company_id=company_id, count=len(records), reason=str(error))
+
+    return app
+
+
+def main() -> None:
+    settings = load_settings()
+    logs.configure("routing-worker", settings.log_level)
+    database = Database(settings.database_url)
+    wait_until_reachable(database, stop_start)
+    build(settings, database).worker_main([
+        "worker", "--queues", QUEUE, "--pool", "gevent", "--concurrency", str(_TOGETHER),
+        "--hostname", "routing@%h", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
+    ])
+
+
+if __name__ == "__main__":
+    main()
