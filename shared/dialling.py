@@ -92,7 +92,7 @@ ALLOWED_LEG_VARIABLES = frozenset({
     "pbx_leg_subscriber", "pbx_leg_device", "pbx_call_id", "pbx_company", "pbx_subscriber", "pbx_device",
     "pbx_attempt", "pbx_acting_device", "pbx_acting_subscriber", "pbx_site_number", "pbx_gateway",
     "effective_caller_id_name", "effective_caller_id_number", "hangup_after_bridge", "continue_on_fail",
-    "call_timeout", "group_confirm_key", "export_vars", "fail_on_single_reject",
+    "call_timeout", "group_confirm_key", "export_vars", "domain_name", "fail_on_single_reject",
 })
 
 

@@ -39,6 +39,8 @@ class Errand:
     shown_name: str
     shown_number: str
     ring_s: int
+    site_number: str | None
+    gateway: str | None
 
 
 def originate(errand: Errand) -> Command:
@@ -57,7 +59,11 @@ def originate(errand: Errand) -> Command:
         # Without it a handset that answers 183 would count as answered (switch_ivr_originate.c).
         "ignore_early_media": "true",
         "hangup_after_bridge": "true",
+        # What a call needs to go on without routing: to an extension, or to an emergency number.
+        "domain_name": errand.sip_domain,
     }
+    if errand.site_number and errand.gateway:
+        common |= {"pbx_site_number": errand.site_number, "pbx_gateway": errand.gateway}
     legs = [
         Leg(Endpoint.DEVICE, leg.device_id, errand.sip_domain, variables={
             "origination_uuid": str(leg.leg_uuid),

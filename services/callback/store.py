@@ -149,10 +149,13 @@ def claim(tx: Transaction, attempt_id: UUID, within_s: int) -> Errand | None:
         return None
     row = tx.one(
         """SELECT a.company_id, a.subscriber_id, a.destination, a.shown_name, a.shown_number, a.ring_s,
-               s.extension, c.sip_domain
+               s.extension, c.sip_domain, i.main_number AS site_number,
+               (SELECT t.name FROM directory.trunks t WHERE t.company_id = a.company_id
+                ORDER BY t.position LIMIT 1) AS gateway
            FROM callback.attempts a
            JOIN directory.subscribers s ON s.company_id = a.company_id AND s.subscriber_id = a.subscriber_id
            JOIN directory.companies c ON c.company_id = a.company_id
+           JOIN directory.sites i ON i.company_id = s.company_id AND i.site_id = s.site_id
            WHERE a.attempt_id = :id""",
         id=str(attempt_id),
     )

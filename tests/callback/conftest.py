@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from shared.api import create_app, token_sha256
 from shared.database import Database
 
 DOMAIN = "backstube.example"
+Owner = Callable[..., list[Any]]
 
 
 @dataclass
@@ -59,8 +61,8 @@ class Web:
         return self.client.delete(f"/v1/calls/{attempt_id}", headers=self._headers(token, None))
 
 
-@pytest.fixture(scope="session")
-def owner(admin_database_url: str) -> Iterator[Callable[..., list[Any]]]:
+@contextmanager
+def sql_as_owner(admin_database_url: str) -> Iterator[Owner]:
     """SQL as the owner of the database, over all companies."""
     connection = psycopg2.connect(admin_database_url)
     connection.autocommit = True
@@ -76,7 +78,18 @@ def owner(admin_database_url: str) -> Iterator[Callable[..., list[Any]]]:
 
 
 @pytest.fixture(scope="session")
-def people(owner: Callable[..., list[Any]]) -> People:
+def owner(admin_database_url: str) -> Iterator[Owner]:
+    with sql_as_owner(admin_database_url) as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def people(owner: Owner) -> People:
+    return settle(owner, DOMAIN, "cb-")
+
+
+def settle(owner: Owner, domain: str, prefix: str) -> People:
+    """prefix: of the device ids, which no two companies of a database may share."""
     def company(name: str, domain: str, country: str, area_code: str) -> tuple[int, int]:
         [(company_id,)] = owner(
             "INSERT INTO directory.companies (name, sip_domain) VALUES (%s, %s) RETURNING company_id", name, domain)
@@ -97,11 +110,11 @@ def people(owner: Callable[..., list[Any]]) -> People:
               " VALUES (%s, 'subscriber', %s, %s)", token_sha256(token), at[0], subscriber_id)
         return Person(at[0], subscriber_id, token)
 
-    bakery = company("Backstube", DOMAIN, "DE", "30")
+    bakery = company("Backstube", domain, "DE", "30")
     other = company("Mühle", "muehle.example", "DE", "40")
     found = People(
-        anna=person(bakery, "Anna", "21", "de", "cb-anna-desk", "cb-anna-soft"),
-        bernd=person(bakery, "Bernd", "22", "en", "cb-bernd-desk"),
+        anna=person(bakery, "Anna", "21", "de", prefix + "anna-desk", prefix + "anna-soft"),
+        bernd=person(bakery, "Bernd", "22", "en", prefix + "bernd-desk"),
         stranger=person(other, "Ulf", "21", "de"),
     )
     owner("INSERT INTO directory.numbers (number, company_id, site_id, subscriber_id, is_main)"
@@ -113,7 +126,7 @@ def people(owner: Callable[..., list[Any]]) -> People:
 
 @pytest.fixture
 def database(service_database_urls: Mapping[str, str], people: People,
-             owner: Callable[..., list[Any]]) -> Iterator[Database]:
+             owner: Owner) -> Iterator[Database]:
     """As the service itself logs in; no attempt is left from another test."""
     owner("DELETE FROM callback.attempts")
     owner("DELETE FROM callback.settings")
@@ -125,9 +138,12 @@ def database(service_database_urls: Mapping[str, str], people: People,
 
 @pytest.fixture
 def web(database: Database, people: People) -> Web:
+    return open_web(database, people)
+
+
+def open_web(database: Database, people: People, hang_up: Callable[[Iterable[UUID]], object] | None = None) -> Web:
+    """hang_up: what really ends legs; without it they are only noted."""
     app, api = create_app("callback", database=database)
     found = Web(app.test_client(), people)
-    api.register_blueprint(
-        blueprint(database, lambda: found.woken.append(None), lambda legs: found.hung_up.extend(legs))
-    )
+    api.register_blueprint(blueprint(database, lambda: found.woken.append(None), hang_up or found.hung_up.extend))
     return found

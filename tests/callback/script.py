@@ -88,9 +88,9 @@ class ScriptedSwitch:
     def originates(self) -> list[str]:
         return [line for line in self.commands if line.startswith("bgapi originate ")]
 
-    def wait_for(self, beginning: str, count: int = 1) -> None:
+    def wait_for(self, beginning: str, count: int = 1, timeout_s: float = PATIENCE_S) -> None:
         """Until so many commands that begin like this have come."""
-        with gevent.Timeout(PATIENCE_S, TimeoutError(f"{beginning} did not come: {self.commands}")):
+        with gevent.Timeout(timeout_s, TimeoutError(f"{beginning} did not come: {self.commands}")):
             while sum(line.startswith(beginning) for line in self.commands) < count:
                 self._news.clear()
                 self._news.wait()

@@ -23,6 +23,7 @@ from tests.callback.script import PATIENCE_S, ScriptedSwitch, scripted_switch
 from tests.shared.esl.peers import PASSWORD
 
 WITHIN_S = 60
+WORKER_START_S = 45.0
 
 
 @pytest.fixture
@@ -132,14 +133,14 @@ def test_from_the_request_over_the_queue_to_the_switch_with_a_worker_killed_on_t
         switch.on_originate = "silent"  # the worker waits for the reply when it is killed
         first = asked(web)
         relay.wake()
-        switch.wait_for("bgapi originate")
+        switch.wait_for("bgapi originate", 1, WORKER_START_S)
         running.send_signal(signal.SIGKILL)
         running.wait()
         switch.on_originate = "accept"
         running = worker()
         second = asked(web)
         relay.wake()
-        switch.wait_for("bgapi originate", 2)
+        switch.wait_for("bgapi originate", 2, WORKER_START_S)
         running.send_signal(signal.SIGTERM)
         running.wait()
     finally:

@@ -17,6 +17,7 @@ SOFT = FirstLeg(UUID("33333333-3333-4333-8333-333333333333"), "anna-soft")
 ERRAND = Errand(
     attempt_id=ATTEMPT, company_id=7, subscriber_id=42, extension="21", sip_domain="musterbau.example",
     legs=[DESK, SOFT], destination="22", shown_name="Bernd Bäcker", shown_number="22", ring_s=30,
+    site_number="+49305551100", gateway="backstube-1",
 )
 
 
@@ -26,7 +27,8 @@ def test_all_devices_ring_together_each_under_its_own_leg_id_and_show_the_target
         "bgapi originate '{pbx_attempt=11111111-1111-4111-8111-111111111111,export_vars=pbx_attempt,pbx_company=7,"
         "pbx_acting_subscriber=42,pbx_leg_subscriber=42,presence_id=21@musterbau.example,"
         "origination_caller_id_name=Bernd Bäcker,origination_caller_id_number=22,originate_timeout=31,"
-        "ignore_early_media=true,hangup_after_bridge=true}"
+        "ignore_early_media=true,hangup_after_bridge=true,domain_name=musterbau.example,pbx_site_number=+49305551100,"
+        "pbx_gateway=backstube-1}"
         "[origination_uuid=22222222-2222-4222-8222-222222222222,pbx_leg_device=anna-desk,pbx_acting_device=anna-desk]"
         "sofia/internal/anna-desk%musterbau.example,"
         "[origination_uuid=33333333-3333-4333-8333-333333333333,pbx_leg_device=anna-soft,pbx_acting_device=anna-soft]"
