@@ -3,8 +3,9 @@
 mod_sofia passes every header that begins with MWI- on to the handset as the body of its NOTIFY
 (sofia_presence.c, actual_sofia_presence_mwi_event_handler); the account is matched with mwi_user and
 mwi_host of the registrations, which are the device's login and its domain (sofia_reg.c). So each device
-of a subscriber is told by its own account. A query names the registration or the subscription that asks
-(VM-Call-ID, VM-sub-call-id); the answer goes to that one only when it carries them back.
+of a subscriber is told by its own account. A query that names a subscription (VM-sub-call-id) is answered
+to that one alone. One that comes from a registration (VM-Call-ID) is answered to the whole account: a
+subscription that outlived a restart of the switch asks nothing by itself (seen).
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ class Query:
     device_id: str
     domain: str
     profile: str | None
-    call_id: str | None
     subscription_call_id: str | None
 
 
@@ -50,7 +50,6 @@ def query_from(headers: Mapping[str, str | None]) -> Query | None:
         device_id=account[1].lower(),
         domain=account[2].lower(),
         profile=_safe(headers.get("VM-Sofia-Profile")),
-        call_id=_safe(headers.get("VM-Call-ID")),
         subscription_call_id=_safe(headers.get("VM-sub-call-id")),
     )
 
@@ -69,10 +68,8 @@ def lamp_headers(device_id: str, domain: str, waiting: Waiting, query: Query | N
         ),
     }
     if query is not None:
-        # Names as mod_sofia reads them: sofia-profile, call-id, sub-call-id.
         for name, value in (
             ("sofia-profile", query.profile),
-            ("call-id", query.call_id),
             ("sub-call-id", query.subscription_call_id),
         ):
             if value is not None:

@@ -1,7 +1,7 @@
 """Keeps the message lamps right: changes from the database and questions from the switch. Shell.
 
     a row of lamp_changes (written by the transaction that changed the mailbox) -> MESSAGE_WAITING
-    MESSAGE_QUERY (a device registered, or subscribed)                         -> MESSAGE_WAITING, to it alone
+    MESSAGE_QUERY (a device registered, or subscribed)                         -> MESSAGE_WAITING, to it
     the line to the switch is new                                              -> every lamp that is lit
 
 Whatever could not be told is told by the resync when the line is back.
@@ -28,7 +28,7 @@ EVENTS = ["MESSAGE_QUERY"]
 _LOOK_EVERY_S = 0.5
 _QUERIES_WAITING = 5000
 _QUERY_WORKERS = 4
-_ACCOUNT_HEADERS = ("Message-Account", "VM-Sofia-Profile", "VM-Call-ID", "VM-sub-call-id")
+_ACCOUNT_HEADERS = ("Message-Account", "VM-Sofia-Profile", "VM-sub-call-id")
 
 _DEVICES_AND_COUNTS = """
 SELECT v.device_id, c.sip_domain, n.lamp_enabled, n.new, n.saved, n.new_urgent, n.saved_urgent

@@ -22,6 +22,7 @@ from services.voicemail.store import store
 from services.voicemail.sweeper import Sweeper
 from shared.api import token_sha256
 from shared.database import Database
+from tests.voicemail.mail_server import MailServer
 
 _COUNTER = itertools.count(1)
 
@@ -174,3 +175,10 @@ class Swept:
 @pytest.fixture
 def swept(database: Database, spool: Spool) -> Swept:
     return Swept(database, spool)
+
+
+@pytest.fixture
+def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    server = MailServer(tmp_path_factory.mktemp("mails"))
+    yield server
+    server.stop()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
+from email import policy
 from email.message import EmailMessage
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,40 +19,7 @@ from services.voicemail.smtp import SmtpServer
 from services.voicemail.spool import Spool
 from shared.database import Database
 from tests.voicemail.conftest import Company, Leave, Swept, tasks_of
-
-
-class MailServer:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.voicemail.smtp_server", str(folder)], stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.server = SmtpServer("127.0.0.1", int(self.process.stdout.readline()))
-
-    def treat(self, mode: str) -> None:
-        (self.folder / "mode").write_text(mode)
-
-    def taken(self) -> list[tuple[str, EmailMessage]]:
-        found = []
-        for path in sorted(self.folder.glob("*.eml")):
-            recipient, _, content = path.read_bytes().partition(b"\n")
-            mail = message_from_bytes(content, policy=policy.default)
-            assert isinstance(mail, EmailMessage)
-            assert not mail.defects
-            found.append((recipient.decode(), mail))
-        return found
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
-    server = MailServer(tmp_path_factory.mktemp("mails"))
-    yield server
-    server.stop()
+from tests.voicemail.mail_server import MailServer
 
 
 @pytest.fixture
