@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_ANY_VALUE = "/./"  # the one regular expression of filters that is known: the header is there
+
 QUEUE_LIMIT = 100_000  # MAX_QUEUE_LEN; more than MAX_MISSED lost events end the connection
 _GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 _MY_EVENTS = frozenset(
@@ -128,7 +130,7 @@ class Connection:
             positive = not wanted.startswith("-")
             if send and positive:
                 continue
-            if value.lower() == wanted.lstrip("+- ").lower():
+            if wanted == _ANY_VALUE or value.lower() == wanted.lstrip("+- ").lower():
                 if not positive:
                     return False
                 send = True
@@ -172,9 +174,9 @@ class Connection:
         if not value:
             self.reply("-ERR invalid syntax")
             return
-        if value.startswith("/"):
-            log.error("filters with regular expressions are not simulated")
-            self.reply("-ERR the simulator has no regular expressions in filters")
+        if value.startswith("/") and value != _ANY_VALUE:
+            log.error("filters with this regular expression are not simulated", expression=value)
+            self.reply("-ERR the simulator has no regular expression but /./ in filters")
             return
         self._filters.append((name, value))
         self.reply(f"+OK filter added. [{name}]=[{value}]")
