@@ -36,22 +36,30 @@ def main() -> None:
         server = serve(app, config.bind, config.http_port)
     except OSError as error:
         settings.stop_start(str(error))
-    endless: list[Any] = presence.start()
-    try:
-        client.wait_connected(10)
-    except AuthenticationFailed as error:
-        settings.stop_start(f"the switch refused us: {error}")
-    log.info("started", http=f"{config.bind}:{config.http_port}", switch=f"{config.esl_host}:{config.esl_port}")
-
     stop = Flag()
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.signal_handler(signal.SIGINT, stop.set)
+    endless: list[Any] = presence.start()
+    refusal = gevent.spawn(_refusal, client)
+    gevent.wait([stop, refusal], count=1)
+    if refusal.value:
+        settings.stop_start(f"the switch refused us: {refusal.value}")
+    log.info("started", http=f"{config.bind}:{config.http_port}", switch=f"{config.esl_host}:{config.esl_port}")
     gevent.wait([stop, *endless], count=1)
     server.stop(timeout=1)
     client.stop()
     database.close()
     if not stop.is_set():
         raise SystemExit("a part of presence ended that never should")
+
+
+def _refusal(client: InboundClient) -> str | None:
+    """Why the switch does not want us; None when it does, or is not there yet."""
+    try:
+        client.wait_connected(10)
+    except AuthenticationFailed as error:
+        return str(error)
+    return None
 
 
 if __name__ == "__main__":

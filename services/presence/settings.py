@@ -11,7 +11,6 @@ from shared.settings import Environment
 @dataclass(frozen=True)
 class Settings:
     database_url: str
-    broker_url: str
     bind: str
     http_port: int
     esl_host: str
@@ -23,7 +22,6 @@ class Settings:
 def read(env: Environment) -> Settings:
     return Settings(
         database_url=env.text("DATABASE_URL_PRESENCE"),
-        broker_url=env.text("BROKER_URL"),
         bind=env.text("BIND", "127.0.0.1"),
         http_port=env.port("PRESENCE_HTTP_PORT"),
         esl_host=env.text("ESL_HOST", "127.0.0.1"),
