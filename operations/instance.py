@@ -171,7 +171,7 @@ def freeswitch_command(instance: Instance) -> list[str]:
         (own / folder).mkdir(parents=True, exist_ok=True)
     # Without -nf it would put itself into the background, out of the supervisor's sight (switch.c).
     return [
-        program, "-nf", "-nc", "-nonat", "-rp",
+        program, "-nf", "-nc", "-nonat",
         "-conf", instance.env["PBX_SWITCH_CONF"], "-log", str(own / "log"), "-db", str(own / "db"),
         "-run", str(own / "run"), "-storage", str(own / "storage"), "-temp", str(own / "tmp"),
         "-recordings", str(own / "recordings"), "-cache", str(own / "cache"), "-certs", str(own / "certs"),
