@@ -1,6 +1,7 @@
 """One plan step -> the channel variables the dialplan acts on, all in one multiset.
 
-They are read by freeswitch/conf/dialplan/steps.xml. As few as can be: each variable is copied into every event of the leg.
+They are read by freeswitch/conf/dialplan/steps.xml. As few as can be:
+each variable is copied into every event of the leg.
 """
 
 from __future__ import annotations

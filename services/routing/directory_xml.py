@@ -17,7 +17,7 @@ from shared.dialling import Endpoint, Leg, dial_string, showable_name
 
 NUMBERS_DOMAIN = "numbers.invalid"
 NOT_FOUND = (
-    '<?xml version="1.0" encoding="UTF-8"?><document type="freeswitch/xml"><section name="result">'
+    '<document type="freeswitch/xml"><section name="result">'
     '<result status="not found"/></section></document>'
 )
 
@@ -58,7 +58,9 @@ def document(user: str, domain: str, entry: Entry) -> str:
     params, variables = _device(entry) if entry.kind == "device" else _person(entry)
     _named(one, "params", "param", params)
     _named(one, "variables", "variable", variables)
-    return '<?xml version="1.0" encoding="UTF-8"?>' + ElementTree.tostring(root, encoding="unicode")
+    # No <?xml …?> in front: the switch's preprocessor drops the whole line it stands in (switch_xml.c, preprocess).
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _device(entry: Entry) -> tuple[Mapping[str, str], Mapping[str, str]]:
