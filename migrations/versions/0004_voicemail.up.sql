@@ -7,6 +7,11 @@
 CREATE SCHEMA voicemail;
 GRANT USAGE ON SCHEMA voicemail TO pbx_voicemail, pbx_routing, pbx_callback, pbx_presence;
 
+CREATE FUNCTION voicemail.is_mail_address(address text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT address ~ '^[A-Za-z0-9.!#$%&''*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}$'
+$$;
+
 CREATE TABLE voicemail.mailboxes (
     company_id      bigint NOT NULL,
     subscriber_id   bigint NOT NULL,
@@ -21,10 +26,10 @@ CREATE TABLE voicemail.mailboxes (
     silence_end_s   int NOT NULL DEFAULT 5 CHECK (silence_end_s BETWEEN 2 AND 20),
     -- V3: the message by mail; and, apart from that and from each other, a notification and a copy.
     deliver_as_mail boolean NOT NULL DEFAULT false,
-    email           text CHECK (email ~ '^[^@[:space:][:cntrl:]]{1,64}@[A-Za-z0-9.-]{1,253}$'),
+    email           text CHECK (voicemail.is_mail_address(email)),
     audio_format    text NOT NULL DEFAULT 'mp3' CHECK (audio_format IN ('wav', 'mp3')),
-    notify_email    text CHECK (notify_email ~ '^[^@[:space:][:cntrl:]]{1,64}@[A-Za-z0-9.-]{1,253}$'),
-    copy_email      text CHECK (copy_email ~ '^[^@[:space:][:cntrl:]]{1,64}@[A-Za-z0-9.-]{1,253}$'),
+    notify_email    text CHECK (voicemail.is_mail_address(notify_email)),
+    copy_email      text CHECK (voicemail.is_mail_address(copy_email)),
     -- V4, V5
     lamp_enabled    boolean NOT NULL DEFAULT true,
     max_messages    int NOT NULL DEFAULT 100 CHECK (max_messages BETWEEN 1 AND 1000),
@@ -34,6 +39,7 @@ CREATE TABLE voicemail.mailboxes (
     pin_hash        text,
     pin_failures    int NOT NULL DEFAULT 0,          -- in a row; 10 lock until an operator unlocks
     pin_locked_until timestamptz,
+    revision        int NOT NULL DEFAULT 1,          -- one more with each change: the ETag over HTTP
     PRIMARY KEY (company_id, subscriber_id),
     UNIQUE (subscriber_id),
     FOREIGN KEY (company_id, subscriber_id) REFERENCES directory.subscribers ON DELETE CASCADE,
@@ -80,6 +86,7 @@ CREATE TABLE voicemail.deliveries (
     attempts        int NOT NULL DEFAULT 0,
     first_tried_at  timestamptz,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    queued_at       timestamptz DEFAULT now(),       -- NULL: waits for its time, then is put into the outbox
     claimed_until   timestamptz,                     -- a worker is at it; past: that worker died
     ambiguous       int NOT NULL DEFAULT 0,          -- times nobody can know whether the server took it
     sent_at         timestamptz,
