@@ -21,6 +21,7 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _NOT_IN_NAMES = re.compile(r"[^\w .\-&()/+']|_")
 _STILL_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+_NOBODY = "0000000000"  # SWITCH_DEFAULT_CLID_NUMBER (switch_types.h): what FreeSWITCH says when nobody said
 _WITHHELD = frozenset({"anonymous", "unknown", "restricted", "unavailable", "private"})
 
 
@@ -49,7 +50,7 @@ class Caller:
 
 def caller_from(number: str | None, name: str | None, *, withheld: bool) -> Caller:
     """The caller as the switch names him, reduced to what can be shown anywhere without harm."""
-    if withheld or number is None or not _NUMBER.fullmatch(number):
+    if withheld or number is None or number == _NOBODY or not _NUMBER.fullmatch(number):
         return Caller(None, None)
     return Caller(number, clean_name(name, number))
 

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 SETTINGS: WorkerSettings = start.load(read_worker)
 app = celery_app("voicemail", SETTINGS.broker_url, [STORE_QUEUE, MAIL_QUEUE])
+app.conf.worker_redirect_stdouts = False  # our lines are JSON already
 
 
 @lru_cache(maxsize=1)

@@ -41,10 +41,10 @@ def http(database: Database, spool: Spool, company: Company) -> Http:
 def test_messages_come_newest_first_with_counts_and_pages(http: Http, leave: Leave) -> None:
     left = [leave().message_id for _ in range(3)]
     answer = http("GET", "/v1/messages?page_size=2").json
-    assert [item["message_id"] for item in answer["items"]] == left[:0:-1]
+    assert [item["message_id"] for item in answer["messages"]] == left[:0:-1]
     assert (answer["total"], answer["new"], answer["saved"]) == (3, 3, 0)
-    assert [item["message_id"] for item in http("GET", "/v1/messages?page_size=2&page=2").json["items"]] == left[:1]
-    assert answer["items"][0]["caller"] == {
+    assert [item["message_id"] for item in http("GET", "/v1/messages?page_size=2&page=2").json["messages"]] == left[:1]
+    assert answer["messages"][0]["caller"] == {
         "number": "+491715550100", "name": "Max Muster", "subscriber_id": None,
     }
 
@@ -192,4 +192,4 @@ def test_the_description_has_examples(http: Http) -> None:
     paths = http("GET", "/openapi.json").json["paths"]
     assert {"/v1/messages", "/v1/messages/{message_id}", "/v1/messages/{message_id}/audio", "/v1/mailbox"} <= set(paths)
     answer = paths["/v1/messages"]["get"]["responses"]["200"]["content"]["application/json"]
-    assert answer["example"]["items"][0]["caller"]["name"] == "Max Muster"
+    assert answer["example"]["messages"][0]["caller"]["name"] == "Max Muster"

@@ -104,7 +104,7 @@ def test_a_smuggled_expansion_is_no_name() -> None:
     assert clean_name("O'Neill & Söhne (Büro)") == "O'Neill & Söhne (Büro)"
 
 
-@pytest.mark.parametrize("number", [None, "anonymous", "anna-desk", "", "+49;phone-context=x", "1" * 33])
+@pytest.mark.parametrize("number", [None, "anonymous", "anna-desk", "0000000000", "", "+49;phone-context=x", "1" * 33])
 def test_what_is_no_number_is_shown_as_withheld(number: str | None) -> None:
     assert caller_from(number, "Somebody", withheld=False) == Caller(None, None)
 

@@ -124,7 +124,7 @@ class House:
             return tx.rows("SELECT * FROM voicemail.messages WHERE deleted_at IS NULL ORDER BY left_at")
 
     def wait_for_message(self, before: int) -> Any:
-        return self.wait_until(lambda: found[-1] if len(found := self.messages()) > before else None)
+        return self.wait_until(lambda: found[-1] if len(found := self.messages()) > before else None, 40)
 
     def call_the_mailbox(self, caller: str = "bernd") -> Call:
         assert self.telephones is not None

@@ -41,7 +41,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
         @requires("subscriber", "operator")
         @messages.arguments(MessageQuery, location="query")
         @messages.response(200, MessagePage, example={
-            "items": [MESSAGE_EXAMPLE], "page": 1, "page_size": 50, "total": 1, "new": 1, "saved": 0,
+            "messages": [MESSAGE_EXAMPLE], "page": 1, "page_size": 50, "total": 1, "new": 1, "saved": 0,
         })
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
             """Newest first; new and saved count the whole mailbox."""
@@ -54,7 +54,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
                 )
             total = {"all": counts.new + counts.saved, "new": counts.new, "saved": counts.saved}
             return {
-                "items": [_view(row) for row in rows], "page": query["page"],
+                "messages": [_view(row) for row in rows], "page": query["page"],
                 "page_size": query["page_size"], "total": total[query["state"]],
                 "new": counts.new, "saved": counts.saved,
             }

@@ -59,7 +59,7 @@ class MessageDetailView(MessageView):
 
 
 class MessagePage(Schema):
-    items = fields.List(fields.Nested(MessageView), required=True)
+    messages = fields.List(fields.Nested(MessageView), required=True)
     page = fields.Integer(required=True)
     page_size = fields.Integer(required=True)
     total = fields.Integer(required=True, metadata={"description": "messages that match the query"})
