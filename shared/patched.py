@@ -14,7 +14,7 @@ monkey.patch_all()
 
 from psycogreen.gevent import patch_psycopg  # noqa: E402
 
-# Without the wait callback one query blocks every greenlet of the process (design: libraries).
+# Without the wait callback one query blocks every greenlet of the process.
 patch_psycopg()
 
 if "psycopg2" in _TOO_LATE:

@@ -58,7 +58,7 @@ def execute(channel: Channel, name: str, data: str = "", app_uuid: str | None = 
 
 
 def _set(channel: Channel, data: str) -> None:
-    """base_set: the value is expanded once more (design/reliability.md)."""
+    """base_set: the value is expanded once more."""
     name, equals, value = data.partition("=")
     if not equals:
         name, _, value = data.partition(",")

@@ -54,7 +54,7 @@ class Lamps:
         self._probe(watch, 0)
 
     def _probe(self, watch: Watch, expires_s: int) -> None:
-        """Nothing is shown until somebody answers this (design/freeswitch.md, Lamps)."""
+        """Nothing is shown until somebody answers this."""
         event = SwitchEvent("PRESENCE_PROBE")
         domain = watch.telephone.domain
         for name, value in (

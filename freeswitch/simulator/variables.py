@@ -51,6 +51,11 @@ def is_true(text: str | None) -> bool:
     return _is_number(text) and float(text) != 0
 
 
+def is_false(text: str | None) -> bool:
+    """`switch_false`."""
+    return bool(text) and (text or "").lower() in ("no", "off", "false", "f", "disabled", "inactive", "disallow", "0")
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -75,7 +80,7 @@ def expand(text: str, lookup: Lookup, run_api: RunApi, depth: int = 0) -> str:
     """Replaces ${name}, ${name:from:length} and ${command(arguments)}.
 
     lookup returns a variable's value; run_api what a command answers. Values are expanded again, as the
-    switch does (that is why a caller's text must never get here: design/reliability.md).
+    switch does (that is why a caller's text must never get here).
     """
     if depth > 100 or ("$" not in text and "\\" not in text):
         return text

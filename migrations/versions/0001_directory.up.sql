@@ -58,7 +58,7 @@ CREATE TABLE directory.companies (
     language        text NOT NULL DEFAULT 'de' CHECK (language IN ('de', 'en')),
     mobile_integration boolean NOT NULL DEFAULT false,
     max_external_calls_per_minute int NOT NULL DEFAULT 100 CHECK (max_external_calls_per_minute > 0),
-    -- Number classes a company may dial at all; emergency and internal always go (design/reliability.md).
+    -- Number classes a company may dial at all; emergency and internal always go.
     allowed_classes text[] NOT NULL DEFAULT ARRAY['national', 'mobile'],
     created_at      timestamptz NOT NULL DEFAULT now()
 );

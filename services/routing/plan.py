@@ -147,7 +147,7 @@ class Decision:
 
 
 def ring_timeout_s(rings: int) -> int:
-    """The switch counts whole seconds of the clock, so one more than the rings take (design/decisions.md, 6)."""
+    """The switch counts whole seconds of the clock, so one more than the rings take (docs/decisions.md, 6)."""
     return rings * 5 + 1
 
 

@@ -1,4 +1,4 @@
-"""Every defect of plain greenswitch that design/libraries.md lists: it shows there, and not in our layer."""
+"""Every defect of plain greenswitch we know of: it shows there, and not in our layer."""
 
 from __future__ import annotations
 
