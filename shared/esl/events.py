@@ -21,7 +21,7 @@ _ENCODED = tuple(
     b"%%%02X" % byte if byte < 0x20 or byte > 0x7E or byte in _URL_UNSAFE else bytes((byte,)) for byte in range(256)
 )
 
-_needles: dict[str, bytes] = {}
+_needles: dict[str, tuple[bytes, bytes]] = {}
 _names: dict[bytes, str] = {}
 
 
@@ -108,20 +108,22 @@ class Event:
 
     def get(self, header: str) -> str | None:
         """The header's value, decoded once; None when it is absent or the switch says _undef_."""
-        needle = _needles.get(header)
-        if needle is None:
-            needle = b"\n" + header.encode() + b": "
+        found = _needles.get(header)
+        if found is None:
+            first = header.encode() + b": "
+            found = (first, b"\n" + first)
             if len(_needles) < 4096:
-                _needles[header] = needle
+                _needles[header] = found
+        first, needle = found
         raw = self._raw
         end = self._end
-        start = raw.find(needle, 0, end)
-        if start >= 0:
-            start += len(needle)
-        elif raw.startswith(needle[1:]):
-            start = len(needle) - 1
+        if raw.startswith(first):
+            start = len(first)
         else:
-            return None
+            start = raw.find(needle, 0, end)
+            if start < 0:
+                return None
+            start += len(needle)
         stop = raw.find(b"\n", start, end)
         value = raw[start : stop if stop >= 0 else end]
         if value == _UNDEFINED:
