@@ -186,7 +186,7 @@ class CallsUp:
     @property
     def remembered(self) -> int:
         """All entries held, those of ended legs included: what a leak would show in."""
-        return len(self._up) + len(self._ended)
+        return len(self._up) + len(self._ended) + len(self._by_presence)
 
     def take(self, news: LegNews, now: float) -> frozenset[str]:
         """Takes an event; answers the presence ids whose legs changed by it."""
