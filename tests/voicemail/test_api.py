@@ -14,13 +14,15 @@ from services.voicemail.api import register
 from services.voicemail.spool import Spool
 from shared.api import create_app
 from shared.database import Database
+from shared.messages import Message
 from tests.voicemail.conftest import Company, Leave, make_company
 
 
 class Http:
-    def __init__(self, client: FlaskClient, changes: list[None]) -> None:
+    def __init__(self, client: FlaskClient, changes: list[None], facts: list[Message]) -> None:
         self._client = client
         self.changes = changes
+        self.facts = facts
         self.token = ""
 
     def __call__(self, method: str, path: str, **more: Any) -> Any:
@@ -32,8 +34,9 @@ class Http:
 def http(database: Database, spool: Spool, company: Company) -> Http:
     app, api = create_app("voicemail", database=database)
     changes: list[None] = []
-    register(api, database, spool, lambda: changes.append(None))
-    http = Http(app.test_client(), changes)
+    facts: list[Message] = []
+    register(api, database, spool, lambda: changes.append(None), facts.append)
+    http = Http(app.test_client(), changes, facts)
     http.token = company.tokens["anna"]
     return http
 
@@ -128,12 +131,13 @@ def test_without_a_token_there_is_nothing(http: Http) -> None:
         assert http("GET", path).status_code == 401
 
 
-def test_settings_are_changed_one_by_one(http: Http) -> None:
+def test_settings_are_changed_one_by_one(http: Http, company: Company) -> None:
     before = http("GET", "/v1/mailbox")
     answer = http("PATCH", "/v1/mailbox", json={"no_answer_rings": 3, "lamp_enabled": False})
     assert (answer.json["no_answer_rings"], answer.json["lamp_enabled"]) == (3, False)
     assert answer.json["revision"] == before.json["revision"] + 1
     assert answer.headers["ETag"] != before.headers["ETag"]
+    assert [(fact.topic, fact.company_id) for fact in http.facts] == [("settings.changed", company.company_id)]
     changed = dict(answer.json, no_answer_rings=before.json["no_answer_rings"], lamp_enabled=True)
     assert dict(changed, revision=0) == dict(before.json, revision=0)
 

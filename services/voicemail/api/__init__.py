@@ -9,9 +9,13 @@ from flask_smorest import Api
 from services.voicemail.api import mailbox, messages
 from services.voicemail.spool import Spool
 from shared.database import Database
+from shared.messages import Message
 
 
-def register(api: Api, database: Database, spool: Spool, changed: Callable[[], None]) -> None:
-    """changed is called after each commit that may concern a lamp."""
+def register(
+    api: Api, database: Database, spool: Spool, changed: Callable[[], None],
+    publish: Callable[[Message], None],
+) -> None:
+    """changed is called after each commit that may concern a lamp; publish with each changed setting."""
     api.register_blueprint(messages.blueprint(database, spool, changed))
-    api.register_blueprint(mailbox.blueprint(database, changed))
+    api.register_blueprint(mailbox.blueprint(database, changed, publish))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -14,6 +16,7 @@ from services.voicemail.schemas.mailbox import FIELDS, MAILBOX_EXAMPLE, MailboxS
 from services.voicemail.schemas.messages import WhoseMailbox
 from shared.api import ApiError, principal, requires
 from shared.database import Database, Row, RuleBroken, Transaction
+from shared.messages import Message, SettingsChanged
 
 # What the schema's rules say to a person.
 _RULES = {
@@ -22,7 +25,9 @@ _RULES = {
 }
 
 
-def blueprint(database: Database, changed: Callable[[], None]) -> Blueprint:
+def blueprint(
+    database: Database, changed: Callable[[], None], publish: Callable[[Message], None]
+) -> Blueprint:
     mailbox = Blueprint("mailbox", __name__, url_prefix="/v1/mailbox", description="Settings of a mailbox")
 
     @mailbox.route("")
@@ -62,6 +67,10 @@ def blueprint(database: Database, changed: Callable[[], None]) -> Blueprint:
                 field, message = _RULES.get(error.constraint, (None, str(error)))
                 raise ApiError(422, "invalid_field", message, field=field) from error
             changed()
+            publish(SettingsChanged(
+                id=str(uuid.uuid4()), at=datetime.now(UTC).isoformat(), company_id=owner.company_id,
+                subscriber_id=owner.subscriber_id, what="mailbox",
+            ))
             return _answer(row)
 
     return mailbox
