@@ -72,6 +72,7 @@ CREATE TABLE voicemail.messages (
     FOREIGN KEY (company_id, subscriber_id) REFERENCES voicemail.mailboxes ON DELETE CASCADE
 );
 CREATE INDEX messages_of_mailbox ON voicemail.messages (company_id, subscriber_id, left_at DESC, message_id);
+CREATE INDEX deleted_messages ON voicemail.messages (deleted_at) WHERE deleted_at IS NOT NULL;
 SELECT directory.keep_companies_apart('voicemail.messages');
 
 -- One row for each mail of a message, by kind: what makes a second send impossible.

@@ -6,7 +6,7 @@
 
 Only the claim's holder sends. A worker that dies leaves its claim to run out; was it between "sending" and
 the server's word, nobody can know whether the mail went: it is sent again under the same Message-ID, and
-counted (deliveries.ambiguous, pbx_voicemail_mails_ambiguous_total).
+counted (deliveries.ambiguous).
 """
 
 from __future__ import annotations
@@ -24,15 +24,11 @@ from services.voicemail.retries import Failure, next_attempt_at
 from services.voicemail.smtp import SmtpServer
 from services.voicemail.spool import Spool
 from shared.database import Database, DatabaseUnavailable, Row
-from shared.metrics import Counter
 
 log = structlog.get_logger()
 
 CLAIM_S = 100
 """Longer than a task may run (tasks.py), so that a claim that ran out means a dead worker."""
-
-MAILS = Counter("pbx_voicemail_mails_total", "Attempts to send a mail", ["outcome"])
-AMBIGUOUS = Counter("pbx_voicemail_mails_ambiguous_total", "Mails that may have been sent twice")
 
 
 class ClaimLost(Exception):
@@ -54,7 +50,6 @@ class Mailer:
         if delivery is None:
             return "nothing to do"
         outcome = self._try(delivery)
-        MAILS.labels(outcome).inc()
         log.info("mail tried", message_id=message_id, kind=kind, outcome=outcome, attempt=delivery.attempts)
         return outcome
 
@@ -79,7 +74,6 @@ class Mailer:
         except smtp.Unreachable as error:
             return self._failed(delivery, Failure.UNREACHABLE, error.reply)
         except smtp.Unclear as error:
-            AMBIGUOUS.inc()
             return self._failed(delivery, Failure.UNCLEAR, error.reply)
         self._sent(delivery, reply)
         return "sent"
@@ -106,7 +100,6 @@ class Mailer:
             if claimed is None:
                 return None
             if claimed.was == "sending":
-                AMBIGUOUS.inc()
                 log.warning("mail may go twice", message_id=message_id, kind=kind)
             details = tx.one(
                 """

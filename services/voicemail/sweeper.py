@@ -38,6 +38,7 @@ STALE_S = 60.0
 DELETED_KEPT = "24 hours"
 LOST_TASK = "15 minutes"
 _ROUND_S = 2.0
+_SLOW_ROUND = 15  # every so many rounds what looks at whole tables
 # freeswitch/conf/dialplan/steps.xml, mailbox-alone: <leg uuid>_<company>_<mailbox>_<epoch>_<caller>.wav;
 # the company may be missing, the caller may be "unknown".
 _FALLBACK_NAME = re.compile(
@@ -46,6 +47,8 @@ _FALLBACK_NAME = re.compile(
 
 TAKEN_IN = Counter("pbx_voicemail_swept_total", "Recordings the sweeper took in", ["from_"])
 WAITING = Gauge("pbx_voicemail_notes_waiting", "Recordings that are not in the database yet")
+MAILS = Gauge("pbx_voicemail_mails", "Mails by what became of them", ["state"])
+AMBIGUOUS = Gauge("pbx_voicemail_mails_ambiguous", "Times nobody can know whether a mail went: perhaps sent twice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Sweeper:
         self._clock = clock
         self._woken = Event()
         self._stopping = False
+        self._rounds = 0
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
@@ -106,7 +110,11 @@ class Sweeper:
             self._woken.wait(_ROUND_S)
 
     def round(self) -> None:
-        for part in (self.take_in_fallback, self.take_in_notes, self.queue_due_mails, self.purge, self.erase):
+        parts = [self.take_in_fallback, self.take_in_notes, self.queue_due_mails]
+        if self._rounds % _SLOW_ROUND == 0:
+            parts += [self.purge, self.erase, self.count_mails]
+        self._rounds += 1
+        for part in parts:
             try:
                 part()
             except DatabaseUnavailable as error:
@@ -154,7 +162,7 @@ class Sweeper:
                 caller=caller_from(name.caller_number, None, withheld=False)
                 if name.caller_number else Caller(None, None),
             )
-            self._spool.adopt(path, message)
+            gevent.get_hub().threadpool.apply(self._spool.adopt, (path, message))
             self._take_in(message, origin="fallback")
 
     def _take_in(self, message: LeftMessage, *, origin: str) -> None:
@@ -171,7 +179,7 @@ class Sweeper:
             return
         if not recording.closed:
             self._spool.finish_header(audio, recording)
-        self._spool.make_lasting(audio)
+        gevent.get_hub().threadpool.apply(self._spool.make_lasting, (audio,))
         try:
             result = store(self._database, message, recording, incomplete=False)
         except NoSuchMailbox:
@@ -256,3 +264,14 @@ class Sweeper:
                     "DELETE FROM voicemail.audio_to_erase WHERE message_id = ANY(:ids)",
                     ids=[mark.message_id for mark in marks],
                 )
+
+    def count_mails(self) -> None:
+        """For /metrics: the workers that send have none of their own."""
+        with self._database.platform() as tx:
+            rows = tx.rows(
+                "SELECT state, count(*) AS mails, sum(ambiguous) AS ambiguous FROM voicemail.deliveries GROUP BY state"
+            )
+        MAILS.clear()
+        for row in rows:
+            MAILS.labels(row.state).set(row.mails)
+        AMBIGUOUS.set(sum(row.ambiguous for row in rows))

@@ -171,6 +171,10 @@ class Swept:
     def _wake(self) -> None:
         self.woken += 1
 
+    def end_messages(self) -> None:
+        self.sweeper.purge()
+        self.sweeper.erase()
+
 
 @pytest.fixture
 def swept(database: Database, spool: Spool) -> Swept:

@@ -216,12 +216,12 @@ def test_audio_goes_when_its_row_goes_and_not_before(
         tx.execute("UPDATE voicemail.deliveries SET state = 'sent' WHERE company_id = :id", id=company.company_id)
         tx.execute("UPDATE voicemail.messages SET deleted_at = now() WHERE message_id = :id",
                    id=uuid.UUID(deleted.message_id))
-    swept.sweeper.round()
+    swept.end_messages()
     assert spool.audio(deleted.message_id).exists(), "it can be taken back for a day"
     with admin.platform() as tx:
         tx.execute("UPDATE voicemail.messages SET deleted_at = now() - interval '25 hours'"
                    " WHERE message_id = :id", id=uuid.UUID(deleted.message_id))
-    swept.sweeper.round()
+    swept.end_messages()
     assert message_row(admin, deleted) is None
     assert not spool.audio(deleted.message_id).exists()
     assert spool.audio(kept.message_id).exists()
@@ -234,7 +234,7 @@ def test_audio_stays_while_a_mail_still_needs_it(
     with admin.platform() as tx:
         tx.execute("UPDATE voicemail.messages SET deleted_at = now() - interval '25 hours'"
                    " WHERE company_id = :id", id=company.company_id)
-    swept.sweeper.round()
+    swept.end_messages()
     assert spool.audio(message.message_id).exists()
 
 
@@ -244,7 +244,7 @@ def test_erasing_a_subscriber_erases_his_recordings(
     message = leave()
     with admin.platform() as tx:
         tx.execute("DELETE FROM directory.subscribers WHERE subscriber_id = :id", id=company.anna)
-    swept.sweeper.round()
+    swept.end_messages()
     assert not spool.audio(message.message_id).exists()
 
 
@@ -254,11 +254,11 @@ def test_retention_ends_old_messages(
     old = leave(left_at=datetime(2020, 1, 1, tzinfo=UTC))
     with admin.platform() as tx:
         tx.execute("UPDATE voicemail.deliveries SET state = 'sent' WHERE company_id = :id", id=company.company_id)
-    swept.sweeper.round()
+    swept.end_messages()
     assert message_row(admin, old) is not None, "without a retention nothing goes"
     with admin.platform() as tx:
         tx.execute("UPDATE voicemail.mailboxes SET retention_days = 30 WHERE subscriber_id = :id", id=company.anna)
-    swept.sweeper.round()
+    swept.end_messages()
     assert message_row(admin, old) is None
 
 
