@@ -125,6 +125,17 @@ def test_a_busy_target_is_the_reason(stage: Stage) -> None:
     assert failed["reason"] == "target_busy"
 
 
+@proves("C3")
+def test_a_target_whose_mailbox_answers_is_no_failure(stage: Stage) -> None:
+    anna = stage.telephones["anna"].register()
+    answer = click(stage, stage.extension("jonas"))  # not registered, but with a mailbox
+    first = anna.wait_for_ring().answer()
+    wait_for_state(stage, answer.body, "first_answered", "ringing_target")
+    first.wait_for("ended", timeout_s=40)  # greeting, beep, and nothing said
+    ended = wait_for_state(stage, answer.body, "ended")
+    assert ended["reason"] is None
+
+
 @proves("C1")
 @pytest.mark.parametrize(
     ("target", "status", "field"),
