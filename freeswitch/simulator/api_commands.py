@@ -157,6 +157,7 @@ class Api:
             return f"-ERR {outcome.cause}\n"
         if extension.startswith("&") and len(extension) > 1:
             name, _, argument = extension[1:].partition("(")
+            leg.sort_caller_id()
             leg.applications.clear()
             leg.applications.append((name, argument.partition(")")[0]))
             leg.set_state(names.CS_EXECUTE)

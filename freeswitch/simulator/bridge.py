@@ -31,6 +31,7 @@ def connect(caller: Channel, peer: Channel) -> None:
         one.set_variable("bridge_uuid", other.uuid)
         one.set_variable("signal_bond", other.uuid)
         one.partner = other
+    caller.bridge_role, peer.bridge_role = "originator", "originatee"
     peer.set_state(names.CS_EXCHANGE_MEDIA)
     for one in (caller, peer):
         if one.telephone is not None:
@@ -45,11 +46,8 @@ def connect(caller: Channel, peer: Channel) -> None:
         broken = True
     _part(caller, peer)
     _wait_until_peer_left(caller, peer)
-    peer_cause = peer.hangup_cause
-    if caller.hangup_cause:
-        peer.set_variable("bridge_hangup_cause", caller.hangup_cause)
-    if peer_cause:
-        caller.set_variable("bridge_hangup_cause", peer_cause)
+    if peer.hangup_cause:
+        caller.set_variable("bridge_hangup_cause", peer.hangup_cause)
     caller.event("CHANNEL_UNBRIDGE", **_who(caller, peer))
     if broken or caller.transferring or not caller.ready:
         if caller.transferring or broken:
@@ -63,6 +61,10 @@ def _who(caller: Channel, peer: Channel) -> dict[str, str | None]:
 
 
 def _part(one: Channel, other: Channel) -> None:
+    if one.hangup_cause:
+        other.set_variable("bridge_hangup_cause", one.hangup_cause)
+    if not other.down:
+        other.set_variable("call_uuid", other.uuid)
     if one.partner is other:
         one.partner = None
     if other.partner is one and not other.down:
@@ -70,6 +72,7 @@ def _part(one: Channel, other: Channel) -> None:
     one.set_variable("bridge_to", None)
     other.set_variable("bridge_to", None)
     for leg in (one, other):
+        leg.bridge_role = None
         if leg.telephone is not None:
             leg.telephone.disconnected()
     one.changed()
@@ -112,7 +115,7 @@ def live_as_the_other_leg(channel: Channel) -> None:
     """audio_bridge_on_exchange_media: the called leg, until its partner is gone or it is sent elsewhere."""
     caller = channel.partner
     if caller is not None:
-        channel.wait(lambda: channel.partner is not caller or not caller.ready, watching=caller)
+        channel.wait(lambda: channel.partner is not caller, watching=caller)
     if channel.state != names.CS_EXCHANGE_MEDIA or channel.down:
         return
     if is_true(channel.get_variable("park_after_bridge")):

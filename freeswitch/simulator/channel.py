@@ -19,7 +19,7 @@ import structlog
 from freeswitch.simulator import causes, names
 from freeswitch.simulator.events import SwitchEvent
 from freeswitch.simulator.profile import CallerProfile, now_us
-from freeswitch.simulator.variables import Variables, expand
+from freeswitch.simulator.variables import Variables, expand, leading_int
 
 if TYPE_CHECKING:
     from freeswitch.simulator.switch import Switch
@@ -51,6 +51,9 @@ class Channel:
         self.call_state = "DOWN"
         self.answered = self.early_media = self.ring_ready = False
         self.hangup_cause: str | None = None
+        self.hung_up = False
+        self.bridge_role: str | None = None
+        self.hit_dialplan = profile.direction == "inbound"
         self.transferring = False
         self.controlled = False  # CF_CONTROLLED: parked by an async socket
         self.event_locked = False
@@ -75,6 +78,7 @@ class Channel:
         profile.times.created = profile.times.profile_created = now_us()
         self.set_variable("direction", self.direction)
         self.set_variable("uuid", uuid)
+        self.set_variable("call_uuid", uuid)
 
     # What it knows
 
@@ -254,28 +258,73 @@ class Channel:
 
     def answer(self) -> None:
         if not self.answered and not self.down:
+            # With inbound-late-negotiation the answer settles the codec first, which counts as early media (seen).
+            if self.direction == "inbound":
+                self.mark_pre_answered()
             self.mark_answered()
             if self.direction == "inbound" and self.telephone is not None:
                 self.telephone.far_side_answered()
 
-    def hangup(self, cause: str) -> None:
-        """switch_channel_perform_hangup: once only; the leg's greenlet does the rest."""
+    def hangup(self, cause: str, *, by_telephone: bool = False) -> None:
+        """switch_channel_perform_hangup: once only; the leg's greenlet does the rest.
+
+        What a telephone sends is taken in by the leg's own thread (mod_sofia), which goes on to HANGUP at once.
+        """
         if self.down:
             return
         self.state = names.CS_HANGUP
         self.hangup_cause = cause
-        if self.partner is not None:
-            self.partner.set_variable("last_bridge_hangup_cause", cause)
+        other = self.other_leg()
+        if other is not None:
+            other.set_variable("last_bridge_hangup_cause", cause)
+        if self.bridge_role is not None:
+            self.set_variable("last_bridge_role", self.bridge_role)
         self.event("CHANNEL_HANGUP")
         log.info("leg hung up", leg_uuid=self.uuid, name=self.name, cause=cause)
+        if by_telephone or gevent.getcurrent() is self._greenlet:
+            from freeswitch.simulator import life
+
+            life.hang_up(self)
         self.changed()
+
+    def other_leg(self) -> Channel | None:
+        """switch_channel_get_partner_uuid: bridged to, or tied to by an originate."""
+        if self.partner is not None and not self.partner.down:
+            return self.partner
+        for name in ("signal_bond", "originate_signal_bond"):
+            found = self.switch.channels.get(self.variables.get(name) or "")
+            if found is not None and not found.down:
+                return found
+        return None
+
+    def sort_caller_id(self) -> None:
+        """switch_channel_sort_cid: a called leg that runs an extension becomes a caller, shown as who was called."""
+        if self.direction == "inbound" or self.hit_dialplan:
+            return
+        self.hit_dialplan = True
+        profile = self.profile
+        self.set_variable("pre_transfer_caller_id_name", profile.caller_id_name)
+        self.set_variable("pre_transfer_caller_id_number", profile.caller_id_number)
+        self.set_variable("channel_cid_flipped", "yes")
+        name, number = profile.caller_id_name, profile.caller_id_number
+        profile.caller_id_name, profile.caller_id_number = profile.callee_id_name, profile.callee_id_number
+        profile.callee_id_name, profile.callee_id_number = name, number
 
     def transfer(self, extension: str, dialplan: str = "", context: str = "") -> None:
         """switch_ivr_session_transfer."""
         if self.down:
             return
+        hops = leading_int(self.get_variable("max_forwards") or "71") - 1
+        if hops <= 0:
+            self.hangup("EXCHANGE_ROUTING_ERROR")
+            return
+        self.set_variable("max_forwards", str(hops))
+        for leg in (self.partner, self):
+            if leg is not None:
+                leg.set_variable("signal_bond", None)
         self.profile.times.transferred = now_us()
-        old = self.profile
+        old = self.hunt_profile or self.profile
+        self.other_profile = None
         stamp = f"{int(time.time())}:{names.new_uuid()}:bl_xfer:"
         new = old.clone(
             dialplan=dialplan or ("XML" if old.dialplan in ("", "inline") else old.dialplan),

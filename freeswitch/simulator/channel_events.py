@@ -33,7 +33,7 @@ def add_channel_headers(event: SwitchEvent, channel: Channel) -> None:
     add("Unique-ID", channel.uuid)
     add("Call-Direction", channel.direction)
     add("Presence-Call-Direction", channel.direction)
-    add("Channel-HIT-Dialplan", "true" if channel.direction == "inbound" else "false")
+    add("Channel-HIT-Dialplan", "true" if channel.hit_dialplan else "false")
     add("Channel-Presence-ID", channel.variables.get("presence_id"))
     add("Channel-Presence-Data", channel.variables.get("presence_data"))
     add("Channel-Call-UUID", channel.variables.get("call_uuid") or channel.uuid)

@@ -36,6 +36,7 @@ class Target:
     channel_name: str
     number: str
     ring: Callable[[Channel], TelephoneCall]
+    via_user: bool = False
     channel_variables: dict[str, str] = field(default_factory=dict)  # what the endpoint sets
     variables: dict[str, str] = field(default_factory=dict)  # brackets of a user's dial-string
 
@@ -62,12 +63,14 @@ def _sofia(switch: Switch, target: str) -> Target:
             raise Refused("INVALID_GATEWAY")
         carrier = switch.telephones.carrier
         if not carrier.registered:
-            raise Refused("NORMAL_TEMPORARY_FAILURE")  # a port nobody listens on: 23 ms, design/freeswitch.md
+            raise Refused("NORMAL_TEMPORARY_FAILURE")  # a port nobody listens on: 23 ms at the real switch
         return Target(
             channel_name=f"sofia/{found.profile}/{number}",
             number=number,
             ring=carrier.incoming,
-            channel_variables={"sip_gateway_name": gateway, "sip_profile_name": "gateway"},
+            channel_variables={
+                "sip_gateway_name": gateway, "sip_profile_name": "gateway", "sofia_profile_name": found.profile,
+            },  # fmt: skip
         )
     if profile not in switch.profiles:
         raise Refused("INVALID_PROFILE")
@@ -84,13 +87,14 @@ def _sofia(switch: Switch, target: str) -> Target:
     local_url = f"{registration.user}@{registration.domain}"
     contact = registration.contact.removeprefix("sip:")
     return Target(
-        channel_name=f"sofia/{profile}/{contact}",
-        number=contact.partition("@")[0],
+        channel_name=f"sofia/{profile}/{contact.partition('@')[0]}",
+        number=rest,
         ring=registration.telephone.incoming,
         channel_variables={
             "sip_local_url": local_url,
             "presence_id": local_url,
             "sip_profile_name": profile,
+            "sofia_profile_name": profile,
             "sip_destination_url": registration.contact,
         },
     )
@@ -137,6 +141,7 @@ def _user(
             target.variables = {**_presence(dial_string, entry.id, domain), **dict(dial.variables),
                                 **dict(inner.variables), "dialed_user": entry.id, "dialed_domain": domain,
                                 **entry.variables}  # fmt: skip
+            target.via_user = True
             targets.append(target)
     if not targets:
         raise Refused(refused)

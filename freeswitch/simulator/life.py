@@ -51,11 +51,12 @@ def _enter(channel: Channel, state: int) -> None:
     channel.event("CHANNEL_STATE")
 
 
-def end(channel: Channel) -> None:
-    """HANGUP, REPORTING and DESTROY."""
+def hang_up(channel: Channel) -> None:
+    """switch_core_session_hangup_state, once: at once when the leg's own greenlet hangs up (enable-early-hangup)."""
+    if channel.hung_up:
+        return
+    channel.hung_up = True
     cause = channel.hangup_cause or "NORMAL_CLEARING"
-    channel.running_state = names.CS_HANGUP
-    channel.event("CHANNEL_STATE")
     channel.profile.times.hungup = now_us()
     channel.set_variable("hangup_cause", cause)
     channel.set_variable("hangup_cause_q850", str(causes.q850(cause)))
@@ -63,6 +64,14 @@ def end(channel: Channel) -> None:
     channel.set_call_state("HANGUP")
     if channel.telephone is not None:
         channel.telephone.far_side_hung_up(cause, answered=channel.answered)
+
+
+def end(channel: Channel) -> None:
+    """HANGUP, REPORTING and DESTROY."""
+    cause = channel.hangup_cause or "NORMAL_CLEARING"
+    channel.running_state = names.CS_HANGUP
+    channel.event("CHANNEL_STATE")
+    hang_up(channel)
     channel.state = channel.running_state = names.CS_REPORTING
     channel.event("CHANNEL_HANGUP_COMPLETE", **{"Hangup-Cause": cause})
     channel.switch.forget(channel)
@@ -117,15 +126,15 @@ def _inline(text: str) -> Extension:
 
 
 def _routing(channel: Channel) -> None:
+    if channel.direction == "outbound" and channel.originating:
+        channel.set_state(names.CS_CONSUME_MEDIA)  # originate_on_routing (switch_ivr_originate.c)
+        return
     channel.set_variable("call_uuid", channel.uuid)
     if channel.queued_application is not None:
         channel.applications.clear()
         channel.applications.append(channel.queued_application)
         channel.queued_application = None
         channel.set_state(names.CS_EXECUTE)
-        return
-    if channel.direction == "outbound" and channel.originating:
-        channel.set_state(names.CS_CONSUME_MEDIA)  # originate_on_routing (switch_ivr_originate.c)
         return
     extension = find_extension(channel, channel.profile)
     if channel.down:
@@ -134,6 +143,7 @@ def _routing(channel: Channel) -> None:
         log.info("no route", leg_uuid=channel.uuid, context=channel.profile.context)
         channel.hangup("NO_ROUTE_DESTINATION")
         return
+    channel.sort_caller_id()
     channel.applications.clear()
     channel.applications.extend(extension.applications)
     channel.set_state(names.CS_EXECUTE)

@@ -93,6 +93,22 @@ def play(channel: Channel, file: str, stop_at: str | None = None) -> tuple[str, 
     return status, key
 
 
+def hold_music(channel: Channel, on: bool) -> None:
+    """What the other leg of a holding one hears (switch_core_media_toggle_hold, switch_core_media.c)."""
+    from freeswitch.simulator import applications
+
+    def resume() -> None:
+        if channel.telephone is not None:
+            channel.telephone.connected()
+
+    if on:
+        stream = channel.get_variable("hold_music") or "local_stream://moh"
+        channel.send(lambda: applications.execute(channel, "playback", stream))
+        return
+    channel.break_asked = True
+    channel.send(resume)
+
+
 def _terminators(channel: Channel) -> str:
     """playback_terminators, "*" unless set (on_dtmf in mod_dptools.c)."""
     chosen = channel.variables.get("playback_terminators") or "*"

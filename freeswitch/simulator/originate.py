@@ -18,8 +18,9 @@ from freeswitch.simulator import names
 from freeswitch.simulator.channel import Channel, NotReady
 from freeswitch.simulator.dial_strings import DialString, DialStringError, Leg, parse
 from freeswitch.simulator.endpoints import Refused, Target, find_target
+from freeswitch.simulator.events import SwitchEvent
 from freeswitch.simulator.profile import CallerProfile
-from freeswitch.simulator.variables import is_true, leading_int
+from freeswitch.simulator.variables import is_false, is_true, leading_int
 
 if TYPE_CHECKING:
     from freeswitch.simulator.switch import Switch
@@ -55,6 +56,7 @@ class Attempt:
     timeout_s: int = 0
     delay_s: int = 0
     started: bool = True
+    via_user: bool = False
 
 
 @dataclass
@@ -76,8 +78,10 @@ def originate(switch: Switch, text: str, caller: Caller) -> Outcome:
     """Rings what the dial string names, one group after the other, until somebody answers."""
     channel = caller.channel
     if channel is not None:
-        for name in ("originated_legs", "originate_causes"):
-            channel.set_variable(name, None)
+        # Both are kept from bridge to bridge unless this variable says no (switch_ivr_originate.c).
+        if is_false(channel.get_variable("preserve_originated_vars")):
+            for name in ("originated_legs", "originate_causes"):
+                channel.set_variable(name, None)
         channel.set_variable("originate_disposition", "failure")
         channel.set_variable("DIALSTATUS", "INVALIDARGS")
     if ":_:" in text or text.lstrip().startswith("<"):
@@ -88,6 +92,18 @@ def originate(switch: Switch, text: str, caller: Caller) -> Outcome:
         log.error("not a dial string", reason=str(error))
         return Outcome("DESTINATION_OUT_OF_ORDER")
     variables = _with_inherited(dial, channel)
+    if channel is None or not channel.answered:
+        return _ring_groups(switch, dial, caller, variables)
+    channel.set_call_state("RING_WAIT")  # CF_ORIGINATOR on an answered leg (switch_channel.c)
+    try:
+        return _ring_groups(switch, dial, caller, variables)
+    finally:
+        if not channel.down:
+            channel.set_call_state("ACTIVE")
+
+
+def _ring_groups(switch: Switch, dial: DialString, caller: Caller, variables: dict[str, str]) -> Outcome:
+    channel = caller.channel
     outcome = Outcome("DESTINATION_OUT_OF_ORDER")
     forked = len(dial.groups) > 1 or any(len(group) > 1 for group in dial.groups)
     for group in dial.groups:
@@ -179,9 +195,20 @@ class _Group:
         except Refused as refused:
             log.info("no leg", endpoint=leg.endpoint, target=leg.target, cause=refused.cause)
             self.refusal = refused.cause
+            if leg.endpoint == "sofia":
+                self._unmade_leg()
             return
         for target in targets:
             self._start_target(leg, target, local, merged)
+
+    def _unmade_leg(self) -> None:
+        """mod_sofia has a session before it looks for the target; of that only the end is told."""
+        channel = Channel(self.switch, names.new_uuid(), "N/A", CallerProfile(direction="outbound"))
+        channel.set_variable("is_outbound", "true")
+        event = channel.describe(SwitchEvent("CHANNEL_DESTROY"), {})
+        for header in [name for name in event.headers if name.startswith("Caller-")]:
+            del event.headers[header]
+        self.switch.bus.fire(event)
 
     def _start_target(self, leg: Leg, target: Target, local: dict[str, str], merged: dict[str, str]) -> None:
         merged = {**merged, **target.variables}
@@ -194,14 +221,17 @@ class _Group:
         profile = self._profile(target, merged)
         channel = Channel(self.switch, wanted or names.new_uuid(), target.channel_name, profile)
         channel.originating = True
-        self._set_variables(channel, leg, target, local)
+        for name, value in target.channel_variables.items():
+            channel.set_variable(name, value)
         channel.telephone = target.ring(channel)
         self.switch.remember(channel)
         if self.channel is not None:
-            channel.other_profile = ("originator", self.channel.profile.clone())
+            profile = self.channel.hunt_profile or self.channel.profile
+            channel.other_profile = ("originator", profile.clone())
         channel.event("CHANNEL_OUTGOING")
+        self._set_variables(channel, leg, target, local)
         channel.watch(self.news)
-        attempt = Attempt(channel, timeout_s=leading_int(merged.get("leg_timeout")))
+        attempt = Attempt(channel, timeout_s=leading_int(merged.get("leg_timeout")), via_user=target.via_user)
         delay_s = leading_int(merged.get("leg_delay_start"))
         if delay_s > 0:
             attempt.delay_s, attempt.started = delay_s, False
@@ -235,8 +265,8 @@ class _Group:
             network_addr="127.0.0.1" if caller is None else caller.profile.network_addr,
             ani=number if caller is None else caller.profile.ani,
             destination_number=target.number,
-            context="default" if caller is None else caller.profile.context,
-            rdnis="" if caller is None else caller.profile.rdnis,
+            context="default" if caller is None else (caller.hunt_profile or caller.profile).context,
+            rdnis="" if caller is None else (caller.hunt_profile or caller.profile).rdnis,
             source="src/switch_ivr_originate.c",
             dialplan="" if caller is None else caller.profile.dialplan,
             username="" if caller is None else caller.profile.username,
@@ -249,12 +279,11 @@ class _Group:
         caller = self.channel
         channel.set_variable("is_outbound", "true")
         channel.set_variable("originate_early_media", "true")
-        for name, value in target.channel_variables.items():
-            channel.set_variable(name, value)
         if caller is not None:
             hops = leading_int(caller.get_variable("max_forwards") or "71") - 1
             channel.set_variable("max_forwards", str(hops))
             channel.set_variable("originator", caller.uuid)
+            caller.set_variable("originate_signal_bond", channel.uuid)
             channel.set_variable("signal_bond", caller.uuid)
             channel.set_variable("originating_leg_uuid", caller.uuid)
             channel.set_variable("call_uuid", caller.variables.get("call_uuid"))
@@ -319,10 +348,11 @@ class _Group:
 
     def _tell_caller_ringing(self) -> None:
         ringing = [one.channel for one in self.attempts if one.channel.ring_ready and not one.channel.down]
-        if ringing and not self.told_caller and self.channel is not None:
-            if not is_true(self.variables.get("ignore_ring_ready")):
-                self.told_caller = True
-                self.channel.tell_ringing()
+        if not ringing or self.told_caller or self.channel is None:
+            return
+        if not is_true(self.variables.get("ignore_ring_ready")):
+            self.told_caller = True
+            self.channel.tell_ringing()
 
     # The end
 
@@ -349,11 +379,14 @@ class _Group:
                 peer.hangup("ORIGINATOR_CANCEL")
                 self._note_causes()
                 return self._failed("ORIGINATOR_CANCEL")
+            if winner.via_user and not self.forked:
+                peer.event("CHANNEL_OUTGOING")  # user/ is an originate within the originate: told of twice
             self.channel.answer() if peer.answered else self.channel.pre_answer()
             self.channel.set_variable("originate_disposition", "SUCCESS")
             self.channel.set_variable("DIALSTATUS", "SUCCESS")
             self.channel.other_profile = ("originatee", peer.profile.clone())
             self.channel.set_variable("signal_bond", peer.uuid)
+            self.channel.set_variable("originate_signal_bond", None)
         self._note_causes()
         peer.originating = False
         if peer.state != names.CS_CONSUME_MEDIA and not peer.down:
@@ -364,7 +397,9 @@ class _Group:
         if self.channel is not None:
             for attempt in self.attempts:
                 cause = attempt.channel.hangup_cause or "NONE"
-                self.channel.variables.push("originate_causes", f"{attempt.channel.uuid};{cause}")
+                told = 2 if attempt.via_user and not self.forked and cause == "NONE" else 1
+                for _ in range(told):
+                    self.channel.variables.push("originate_causes", f"{attempt.channel.uuid};{cause}")
 
     def _cause_of_failure(self, timed_out: bool) -> str:
         if timed_out:

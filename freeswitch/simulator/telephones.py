@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import gevent
 import structlog
 
-from freeswitch.simulator import audio, causes, names
+from freeswitch.simulator import audio, causes, media, names
 from freeswitch.simulator.channel import Channel
 from freeswitch.simulator.profile import CallerProfile
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CARRIER = "carrier"
+# What every INVITE brings with inbound-late-negotiation (seen).
+_ARRIVED = {"endpoint_disposition": "DELAYED NEGOTIATION", "max_forwards": "70"}
 
 
 class CannotDo(Exception):
@@ -90,7 +92,7 @@ class Telephone:
             "sip_from_uri": f"{self.device}@{self.domain}", "sip_req_user": number, "sip_req_host": self.domain,
             "sip_to_user": number, "sip_to_host": self.domain, "sip_call_id": names.new_uuid(),
             "sip_network_ip": "127.0.0.1", "sofia_profile_name": "internal", "channel_name": channel.name,
-            "sip_from_display": name or "",
+            "sip_from_display": name or "", **_ARRIVED,
         })  # fmt: skip
         return channel
 
@@ -119,7 +121,7 @@ class Telephone:
             "sip_req_user": number, "sip_to_user": number, "sip_call_id": names.new_uuid(),
             "sip_network_ip": "127.0.0.1", "sip_received_ip": "127.0.0.1", "sofia_profile_name": "external",
             "channel_name": channel.name, "sip_from_display": shown, "sip_acl_authed_by": "trunks",
-            "sip_h_Privacy": "id" if from_number is None else "",
+            "sip_h_Privacy": "id" if from_number is None else "", **_ARRIVED,
         })  # fmt: skip
         return channel
 
@@ -186,6 +188,8 @@ class TelephoneCall:
                 self.sip_status = 200
             else:
                 self.sip_status = 487 if self.direction == "incoming" else causes.to_sip(cause)
+                if self.direction == "incoming":
+                    self.channel.set_variable("sip_invite_failure_status", "487")
         told = cause if cause == "LOSE_RACE" and not answered else causes.NAMES[causes.q850(cause)]
         self.end_cause = self.end_cause or told
         self._move("ended")
@@ -208,6 +212,9 @@ class TelephoneCall:
         if self.direction != "incoming" or self.channel.answered or self.channel.down:
             raise CannotDo("there is nothing to answer")
         self.channel.mark_ring_ready()
+        if self.telephone.device != CARRIER and "origination_callee_id_number" not in self.channel.variables:
+            # The 200 names who answered (sofia_update_callee_id).
+            self.channel.profile.callee_id_name = self.channel.profile.callee_id_number = self.telephone.device
         self._move("answered")
         self.channel.mark_answered()
 
@@ -219,18 +226,25 @@ class TelephoneCall:
         self.sip_status = sip_status
         self.end_cause = causes.from_sip(sip_status)
         self.channel.set_variable("sip_term_status", str(sip_status))
+        self.channel.set_variable("sip_invite_failure_status", str(sip_status))
         self.channel.set_variable("proto_specific_hangup_cause", f"sip:{sip_status}")
-        self.channel.hangup(causes.from_sip(sip_status))
+        caller = self.channel.other_leg()
+        if caller is not None:
+            caller.set_variable("sip_invite_failure_status", str(sip_status))
+        self.channel.hangup(causes.from_sip(sip_status), by_telephone=True)
 
     def hangup(self) -> None:
         if self.channel.down:
             return
         if self.channel.answered:
-            self.channel.hangup("NORMAL_CLEARING")
+            self.channel.set_variable("sip_term_status", "200")
+            self.channel.hangup("NORMAL_CLEARING", by_telephone=True)
         elif self.direction == "incoming":
             self.reject(486)
         else:
-            self.channel.hangup("ORIGINATOR_CANCEL")
+            self.channel.set_variable("sip_term_status", "487")
+            self.channel.set_variable("sip_invite_failure_status", "487")
+            self.channel.hangup("ORIGINATOR_CANCEL", by_telephone=True)
 
     def send_digits(self, digits: str) -> None:
         if not digits or set(digits) - set("0123456789*#ABCD"):
@@ -247,11 +261,13 @@ class TelephoneCall:
         if held == self.held:
             return
         self.held = held
-        self.channel.event("CHANNEL_HOLD" if held else "CHANNEL_UNHOLD")
         self.channel.set_call_state("HELD" if held else "UNHELD")
+        self.channel.event("CHANNEL_HOLD" if held else "CHANNEL_UNHOLD")
+        if not held:
+            self.channel.set_call_state("ACTIVE")
         partner = self.channel.partner
-        if partner is not None and partner.telephone is not None:
-            partner.telephone.hearing.say(self.telephone.switch.hold_music() if held else self.speech)
+        if partner is not None:
+            media.hold_music(partner, held)
         self.say()
 
     def speak(self, sound: str) -> None:

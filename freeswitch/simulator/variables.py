@@ -22,6 +22,9 @@ class Variables:
         found = self._values.get(name.lower())
         return None if found is None else found[1]
 
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._values
+
     def set(self, name: str, value: str | None) -> None:
         """As `switch_channel_set_variable`: no value, or an empty one, removes the variable."""
         self._values.pop(name.lower(), None)
