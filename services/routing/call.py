@@ -73,7 +73,8 @@ class Answers:
             others = self.directory.trunks_known(question.company_id)
             trunks = tuple(dict.fromkeys((question.gateway, *others)))
             step = emergency_step(question.dialled, trunks, question.site_number, "de")
-            return self._first(question, Decision(step, "emergency", ()), question.company_id or 0, "", None, None)
+            return self._first(question, Decision(step, "emergency", ()), question.company_id or 0, "",
+                               Caller(question.subscriber_id), None)
         dialled = _dialled(question, country)
         try:
             found = self.directory.look_up(_asked(question, dialled, self.home_country))
@@ -216,6 +217,8 @@ def _first_record(
     callee_id = (found.owner_id or found.lamp_owner_id) if found else None
     callee = found.people.get(callee_id) if found and callee_id is not None else None
     direction = "incoming" if question.from_trunk else "internal" if callee else "outgoing"
+    outside_number = next((leg.number for leg in step.legs if isinstance(leg, TrunkLeg)), "") if (
+        isinstance(step, Ring) and callee is None) else ""
     return {
         "kind": "decided", "call_id": question.leg_uuid, "company_id": company_id, "at": now.isoformat(),
         "direction": direction,
@@ -226,7 +229,7 @@ def _first_record(
         "dialled": question.dialled,
         "callee_id": callee.subscriber_id if callee else None,
         "callee_name": callee.name if callee else None,
-        "callee_number": callee.extension if callee else question.dialled,
+        "callee_number": callee.extension if callee else outside_number or question.dialled,
         "rung": decision.rung,
         "trace": [line.as_json() for line in decision.trace],
         "step": _step_record(step), "rang": _rang(step),

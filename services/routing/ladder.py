@@ -213,8 +213,9 @@ def _outside_legs(numbers: tuple[str, ...], facts: CallFacts) -> tuple[Leg, ...]
 
 
 def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
-    step, account = _first_possible(wishes_after(outcome, facts), facts, trace)
-    if not isinstance(step, Reject):
+    wishes = wishes_after(outcome, facts)
+    step, account = _first_possible(wishes, facts, trace)
+    if len(wishes) > 1:
         _note(f"when {outcome.value.replace('_', ' ')}", account, facts, trace)
     assert step is not None  # the last wish of an outcome always comes true
     return step

@@ -44,6 +44,8 @@ class Question:
     """Empty: nothing that can be dialled."""
     from_trunk: bool
     device_id: str | None = None
+    subscriber_id: int | None = None
+    """Whose device it is, as the directory entry said when it authenticated."""
     acting_subscriber_id: int | None = None
     """Our own service calls for this subscriber."""
     company_id: int | None = None
@@ -90,11 +92,13 @@ def read(channel: Channel) -> Question | WhatNext:
     hidden = (channel.get("Caller-Privacy-Hide-Number") == "true") or not _NUMBER.fullmatch(number)
     acting = _matching(_ID, channel.variable("pbx_acting_subscriber"))
     company = _matching(_ID, channel.variable("pbx_company"))
+    subscriber = _matching(_ID, channel.variable("pbx_subscriber"))
     return Question(
         leg_uuid=leg_uuid,
         dialled=destination if lamp or _DIALLED.fullmatch(destination) else "",
         from_trunk=context == "public",
         device_id=_matching(_NAME, channel.variable("pbx_device")) or None,
+        subscriber_id=int(subscriber) if subscriber else None,
         acting_subscriber_id=int(acting) if acting else None,
         company_id=int(company) if company and context != "public" else None,
         trunk=_matching(_NAME, channel.variable("pbx_trunk")) or None,
