@@ -139,6 +139,9 @@ def test_pressing_a_blinking_key_picks_up(stage: Stage) -> None:
     calling.wait_for("answered")
     ringing.wait_for("ended")
     lamp.wait_for("terminated", LAMP_S)
+    # A key pressed here arrives there: the two are connected.
+    taken.send_digits("5")
+    calling.wait_for_digits("5")
     taken.hangup()
     calling.wait_for("ended")
 
