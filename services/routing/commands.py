@@ -73,24 +73,29 @@ def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, st
 
 def _dial(ring: Ring, travelling: Travelling) -> str:
     common = {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id)}
-    if any(isinstance(leg, DeviceLeg) for leg in ring.legs):
-        # R10: a handset that rejects (603) ends all ringing (switch_ivr_originate.c, fail_on_single_reject).
+    every_leg: dict[str, str] = {}
+    if len(ring.legs) > 1 and any(isinstance(leg, DeviceLeg) for leg in ring.legs):
+        # R10: a handset that rejects (603) ends all ringing. With a list of causes here call_timeout never
+        # fires (switch_ivr_originate.c: `ok`; seen), so each leg counts for itself, up to a second longer.
         common["fail_on_single_reject"] = "CALL_REJECTED"
-    return dial_string([_leg(leg, ring.shown, travelling.domain) for leg in ring.legs], variables=common)
+        every_leg["leg_timeout"] = str(min(ring.ring_timeout_s, NETWORK_RING_LIMIT_S) - 1)
+    return dial_string(
+        [_leg(leg, ring.shown, travelling.domain, every_leg) for leg in ring.legs], variables=common)
 
 
-def _leg(leg: Leg, shown: Shown, domain: str) -> dialling.Leg:
+def _leg(leg: Leg, shown: Shown, domain: str, every_leg: Mapping[str, str]) -> dialling.Leg:
     if isinstance(leg, DeviceLeg):
         return dialling.Leg(Endpoint.DEVICE, leg.device_id, domain, variables={
             "presence_id": f"{leg.extension}@{domain}",
             "pbx_leg_subscriber": str(leg.subscriber_id),
             **_caller_id(shown),
+            **every_leg,
         })
     number = leg.shown_number
     variables = {"origination_caller_id_number": number, "origination_caller_id_name": number} if number else {}
     if leg.subscriber_id:
         variables["pbx_leg_subscriber"] = str(leg.subscriber_id)
-    return dialling.Leg(Endpoint.TRUNK, leg.trunk, number=leg.number, variables=variables)
+    return dialling.Leg(Endpoint.TRUNK, leg.trunk, number=leg.number, variables={**variables, **every_leg})
 
 
 def _caller_id(shown: Shown) -> dict[str, str]:
