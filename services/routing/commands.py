@@ -7,6 +7,7 @@ each variable is copied into every event of the leg.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from services.routing.facts import NETWORK_RING_LIMIT_S, Redirection
 from services.routing.plan import (
@@ -111,8 +112,12 @@ def _caller_id(shown: Shown) -> dict[str, str]:
 def _headers_of_the_ring(ring: Ring, travelling: Travelling, exported: str) -> dict[str, str]:
     headers: dict[str, str] = {}
     if travelling.redirections:
-        headers["sip_h_Diversion"] = diversion(travelling.redirections, travelling.domain)
-        headers["sip_h_History-Info"] = history_info(travelling.redirections, ring, travelling.domain)
+        shown = travelling.redirections
+        if not any(isinstance(leg, DeviceLeg) for leg in ring.legs):
+            # Outside nobody knows our extensions, and the names of colleagues are none of their business.
+            shown = tuple(replace(one, place=one.number or one.place, name="") for one in shown)
+        headers["sip_h_Diversion"] = diversion(shown, travelling.domain)
+        headers["sip_h_History-Info"] = history_info(shown, ring, travelling.domain)
     if ring.alert_info:
         headers["sip_h_Alert-Info"] = ring.alert_info
     if not headers:
