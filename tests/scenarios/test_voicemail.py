@@ -87,7 +87,7 @@ def test_an_unanswered_call_becomes_a_mail_with_the_very_sound_and_lights_the_la
     [attachment] = mail.iter_attachments()
     assert attachment.get_content_type() in ("audio/wav", "audio/x-wav")
     sound = Sound.read(io.BytesIO(attachment.get_content()))
-    assert abs(sound.seconds - message["duration_ms"] / 1000) < 0.1, "the mail's sound is not as long as the message says"
+    assert abs(sound.seconds - message["duration_ms"] / 1000) < 0.1, "the mail is not as long as the message says"
     assert 2.0 <= sound.seconds_of(SPOKEN_HZ) <= 4.0, "what was spoken is not what the mail plays"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["From"].endswith("example.test>") or "example.test" in mail["From"]
