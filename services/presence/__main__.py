@@ -40,7 +40,7 @@ def main() -> None:
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.signal_handler(signal.SIGINT, stop.set)
     endless: list[Any] = presence.start()
-    refusal = gevent.spawn(_refusal, client)
+    refusal: Any = gevent.spawn(_refusal, client)
     gevent.wait([stop, refusal], count=1)
     if refusal.value:
         settings.stop_start(f"the switch refused us: {refusal.value}")

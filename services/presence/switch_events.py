@@ -48,7 +48,7 @@ PEOPLE_READ_AT_MOST_EVERY_S = 2.0
 EVENT_LAG_S = Histogram("pbx_presence_event_lag_seconds", "From the switch's time stamp until an event is folded",
                         buckets=SHORT_TIMES_S)
 EVENTS_REFUSED = Counter("pbx_presence_events_refused_total", "Events that lacked what they must have")
-CORRECTIONS = Counter("pbx_presence_corrections_total", "Subscribers whose state only the reconciliation put right")
+CORRECTIONS = Counter("pbx_presence_corrections_total", "Subscribers whose state a look at the switch put right")
 LEGS_UP = Gauge("pbx_presence_legs_up", "Legs that are up on the switch")
 DEVICES = Gauge("pbx_presence_devices_registered", "Devices registered at the switch")
 SUBSCRIPTIONS = Gauge("pbx_presence_lamp_subscriptions", "Lamp subscriptions of handsets that were heard of")
@@ -75,6 +75,9 @@ class SwitchEvents:
         self._looking = BoundedSemaphore()
         self._reading = BoundedSemaphore()
         self._people_read_at = float("-inf")
+        LEGS_UP.set_function(lambda: len(self._calls.legs))
+        DEVICES.set_function(lambda: self._registrations.device_count)
+        SUBSCRIPTIONS.set_function(lambda: self._subscriptions.count)
         client.listen(self.take, self.after_gap, names=EVENTS)
 
     def start(self) -> list[gevent.Greenlet[..., None]]:
@@ -131,7 +134,6 @@ class SwitchEvents:
             self._answer(address, event.get("from"), call_id, expires_s)
         elif expires_s > 0:
             self._answer_dark(text, call_id)
-        SUBSCRIPTIONS.set(self._subscriptions.count)
 
     def _answer_after_reading(self, address: LampAddress, watcher: str | None, call_id: str, expires_s: int) -> None:
         """A key nobody knows may be of a device made a moment ago."""
@@ -179,7 +181,6 @@ class SwitchEvents:
     def reconcile(self) -> None:
         """Everything looked at anew: what no event told, or told wrongly, ends here."""
         self._subscriptions.forget_ended(self._clock())
-        SUBSCRIPTIONS.set(self._subscriptions.count)
         self.read_people()
         if self._client.synced:
             self._look()
@@ -208,8 +209,6 @@ class SwitchEvents:
             rows = registered.rows_of(self._client.api(*registered.REGISTRATION_LIST))
             devices = self._registrations.resync(rows, asked_at=asked_at)
             changed |= self.board.refresh_devices(devices)
-            LEGS_UP.set(len(self._calls.legs))
-            DEVICES.set(self._registrations.device_count)
             CORRECTIONS.inc(len(changed))
             self._show(changed)
 

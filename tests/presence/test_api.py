@@ -247,6 +247,17 @@ def test_no_body_breaks_the_server(house: House, body: Any):
     assert answer.status in (200, 400, 422), answer.body
 
 
+def test_the_figures_are_there(house: House):
+    house.tell("22", "RINGING")
+    with urllib.request.urlopen(f"http://127.0.0.1:{house.server.server_port}/metrics", timeout=10) as response:
+        figures = response.read().decode()
+    for name in ("lamps_sent_total", "lamps_waiting", "lamps_lit", "lamp_subscriptions", "event_lag_seconds_count",
+                 "events_refused_total", "corrections_total", "devices_registered", "pages"):
+        assert f"\npbx_presence_{name} " in figures
+    assert "\npbx_presence_legs_up 1.0" in figures
+    house.tell("22", "HANGUP")
+
+
 def test_the_description_has_every_resource_and_an_example(house: House):
     description = house.ask("/openapi.json").body
     assert {"/v1/watched", "/v1/lamps", "/v1/lamps/events", "/v1/subscribers/{subscriber_id}/watched",

@@ -15,6 +15,7 @@ import pytest
 from operations.instance import find_freeswitch
 from services.presence.people import Device, People, Person
 from services.presence.switch_events import SwitchEvents
+from shared.esl import commands
 from shared.esl.client import InboundClient
 from tests.handsets.lamps import sipp_binary
 from tests.live.lab import DOMAIN, Lab
@@ -202,6 +203,24 @@ def test_a_subscription_made_while_presence_was_away_is_served_when_it_is_back(s
     stage.open_presence()
     lamp.wait_for("early", BACK_IN_STEP_S + LAMP_S)
     call.hangup()
+    lamp.wait_for("terminated", LAMP_S)
+
+
+def test_a_call_whose_end_nobody_heard_is_gone_after_the_next_look(stage: Stage):
+    lamp = lamp_of_anna(stage)
+    call = stage.telephones["clara"].dial("22")
+    lamp.wait_for("early", LAMP_S)
+    # Deaf for a moment, with the line up all the time.
+    stage.client.send(commands.unsubscribe(["CHANNEL_CALLSTATE"]))
+    call.hangup()
+    with gevent.Timeout(5):
+        while "22@" in stage.lab.api("show", "channels", "as", "json"):
+            gevent.sleep(0.05)
+    stage.client.send(commands.subscribe(["CHANNEL_CALLSTATE"]))
+    assert lamp.state == "early"
+    with gevent.Timeout(5):
+        while stage.state(BERND) == "ringing":
+            stage.presence.reconcile()
     lamp.wait_for("terminated", LAMP_S)
 
 
