@@ -92,9 +92,11 @@ def _ended(tx: Transaction, company_id: int, record: Record) -> None:
     _ensure_call(tx, company_id, record["call_id"], record["began_at"])
     tx.execute(
         """UPDATE routing.calls SET ended_at = :at, cause = :cause,
+               started_at = least(started_at, CAST(:began_at AS timestamptz)),
                answered_at = least(answered_at, CAST(:answered_at AS timestamptz))
            WHERE company_id = :company_id AND call_id = :call_id""",
         company_id=company_id, call_id=record["call_id"], at=record["at"], cause=record["cause"],
+        began_at=record["began_at"],
         answered_at=record["answered_at"])
 
 

@@ -212,7 +212,8 @@ def test_identity_is_what_the_directory_put_on_the_channel_not_what_the_caller_s
 
 def test_a_call_from_the_trunk_never_acts_for_a_subscriber():
     office = Office(person(22))
-    Answers(office, Ringing()).answer(from_outside("+493055500022", **ANNAS_DEVICE, variable_pbx_acting_subscriber="21"))
+    pretender = {**ANNAS_DEVICE, "variable_pbx_acting_subscriber": "21"}
+    Answers(office, Ringing()).answer(from_outside("+493055500022", **pretender))
     assert office.asked[0] == Asked(dialled="+493055500022", dialled_number="+493055500022",
                                     caller_number="+491715550100")
 
@@ -255,7 +256,8 @@ def test_the_record_tells_who_called_whom_and_what_decided():
     record = answers(person(21), person(22)).answer(from_anna("22")).record
     assert (record["direction"], record["caller_id"], record["callee_id"], record["rung"], record["rang"]) == (
         "internal", 21, 22, "devices", [22])
-    assert record["trace"][-1] == {"place": "22", "rung": "devices", "saw": {"devices": 1, "numbers": 0}, "said": "ring"}
+    assert record["trace"][-1] == {
+        "place": "22", "rung": "devices", "saw": {"devices": 1, "numbers": 0}, "said": "ring"}
 
 
 @pytest.mark.parametrize("dialled", ["${system(id)}", "22'", "22 23", "x" * 40, "sip:22", "22|23", ""])

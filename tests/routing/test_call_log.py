@@ -43,7 +43,8 @@ def story(call_id, begins=0, answered_by=None, caller=ANNA, callee=BERND):
             yield {"kind": "leg_answered", "call_id": call_id, "company_id": 701, "at": at(begins + 40),
                    "answered_at": at(begins + 10), "subscriber_id": answered_by}
         yield {"kind": "ended", "call_id": call_id, "company_id": 701, "at": at(begins + 40),
-               "began_at": at(begins), "answered_at": at(begins + 10) if answered_by else None, "cause": "NORMAL_CLEARING"}
+               "began_at": at(begins), "answered_at": at(begins + 10) if answered_by else None,
+               "cause": "NORMAL_CLEARING"}
     return list(records())
 
 
@@ -195,17 +196,18 @@ def test_one_sees_ones_own_calls_and_why_they_rang(client, database, owner_sql):
     with database.company(701) as tx:
         call_log.write(tx, 701, story(call_id, answered_by=CLARA))
     page = client.get("/v1/call-log", headers=as_("anna")).get_json()
-    assert [(line["kind"], line["name"], line["rung"]) for line in page["calls"]] == [("placed", "Person 22", "devices")]
+    assert [(line["kind"], line["name"], line["rung"]) for line in page["entries"]] == [
+        ("placed", "Person 22", "devices")]
     whole = client.get(f"/v1/call-log/{call_id}", headers=as_("bernd")).get_json()
     assert whole["trace"][0]["rung"] == "devices"
     assert client.get(f"/v1/call-log/{call_id}", headers=as_("fremde")).status_code == 404
     assert client.get(f"/v1/call-log/{call_id}", headers=as_("operator")).status_code == 200
-    assert len(client.get(f"/v1/subscribers/{CLARA}/call-log", headers=as_("operator")).get_json()["calls"]) == 1
+    assert len(client.get(f"/v1/subscribers/{CLARA}/call-log", headers=as_("operator")).get_json()["entries"]) == 1
     assert client.get(f"/v1/subscribers/{CLARA}/call-log", headers=as_("anna")).status_code == 403
     assert client.delete(f"/v1/call-log/{call_id}", headers=as_("anna")).status_code == 204
     assert client.delete(f"/v1/call-log/{call_id}", headers=as_("anna")).status_code == 404
     assert client.delete("/v1/call-log", headers=as_("bernd")).status_code == 204
-    assert client.get("/v1/call-log", headers=as_("bernd")).get_json()["calls"] == []
+    assert client.get("/v1/call-log", headers=as_("bernd")).get_json()["entries"] == []
     owner_sql("DELETE FROM routing.calls")
 
 

@@ -107,6 +107,7 @@ def test_with_the_database_away_the_switch_is_told_to_ask_again_later():
         away.stop()
 
 
-@pytest.mark.parametrize(("country", "number"), [("DE", "112"), ("DE", "110"), ("AT", "133"), ("GB", "999"), ("US", "911")])
+@pytest.mark.parametrize(("country", "number"), [
+    ("DE", "112"), ("DE", "110"), ("AT", "133"), ("GB", "999"), ("US", "911")])
 def test_the_countrys_emergency_numbers_are_a_pattern(country, number):
     assert re.fullmatch(f"^({emergency_pattern(country)})$", number)

@@ -94,7 +94,7 @@ def test_the_call_log_tells_placed_received_and_missed_calls_with_names(stage: S
     missed.hangup()
 
     def entries(token: str) -> list[dict[str, object]]:
-        answer = stage.http("routing", "GET", "/v1/call-log?page_size=10", token=token)
+        answer = stage.http("routing", "GET", "/v1/call-log?limit=10", token=token)
         assert answer.status == 200, answer.body
         return list(answer.body["entries"])
 

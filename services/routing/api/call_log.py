@@ -15,7 +15,7 @@ from services.routing.schemas.call_log import LINE_EXAMPLE, WHOLE_EXAMPLE, Page,
 from shared.api import ApiError, ErrorView, principal, requires
 from shared.database import Database, NotFound
 
-_PAGE_EXAMPLE = {"calls": [LINE_EXAMPLE], "next": None}
+_PAGE_EXAMPLE = {"entries": [LINE_EXAMPLE], "next": None}
 
 
 def blueprint(database: Database) -> Blueprint:
@@ -29,7 +29,7 @@ def blueprint(database: Database) -> Blueprint:
         with of_subscriber(database, subscriber_id) as (tx, _, owner_id):
             rows, following = call_log.page(
                 tx, Wanted(owner_id, query["kind"], query["search"], before, query["limit"]))
-        return {"calls": rows, "next": following}
+        return {"entries": rows, "next": following}
 
     @log.route("/call-log")
     class Own(MethodView):

@@ -26,7 +26,7 @@ class Line(Schema):
 
 
 class Page(Schema):
-    calls = fields.List(fields.Nested(Line), required=True)
+    entries = fields.List(fields.Nested(Line), required=True)
     next = fields.String(allow_none=True, required=True)
 
 
