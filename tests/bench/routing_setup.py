@@ -25,7 +25,7 @@ from operations.places import ROOT
 SCENARIOS = Path(__file__).parent / "sipp"
 DEVICE = "david-desk"
 DOMAIN = "musterbau.example"
-DIALLED = "+493055500024"
+DIALLED = "+49305550024"  # David, operations/demo_company.py
 STATIC = "static24"
 
 ROUNDS = 5

@@ -1,0 +1,68 @@
+"""`make bench`: what the suite costs and how fast it is, into var/report/bench.json; beside each figure of ours
+stands its peer's, measured in the same run. Takes about half an hour; nothing else should run meanwhile.
+
+    ./operations/run bench few      a short run, to see that all of it works; no measurement
+"""
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from operations import instance, prompts, servers
+from operations.places import REPORT
+from operations.screen import Trouble, say, step
+from operations.test_run import freeswitch_version
+
+
+def main(words: list[str]) -> int:
+    few = words == ["few"]
+    if words and not few:
+        raise Trouble(f"`make bench` does not know {words[0]!r}", "leave it out, or say few")
+    real = instance.find_freeswitch()
+    servers.start()
+    prompts.make_prompts()
+    found: dict[str, Any] = {
+        "machine": {"cores": os.cpu_count(), "cpu": _cpu(), "python": platform.python_version(),
+                    "freeswitch": freeswitch_version(real) if real else None},
+        "measured": not few,
+    }
+    if instance.load("dev").supervisor.alive() if (instance.run_folder("dev") / "env").exists() else False:
+        say("  The suite of `make up` is running and takes part of the machine: `make down` first for good figures.")
+    measures: list[tuple[str, Callable[[], dict[str, Any]]]] = [("events a second, and memory in a flood", _events)]
+    if real:
+        measures.append(("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)))
+    else:
+        say("  There is no FreeSWITCH on this machine: what needs one is left out.")
+    failed = 0
+    for what, measure in measures:
+        try:
+            with step(what):
+                found |= measure()
+        except Exception as error:      # whatever one measure meets, the others still count
+            failed += 1
+            say(f"  no figure: {' '.join(str(error).split())[:300] or type(error).__name__}")
+    REPORT.mkdir(parents=True, exist_ok=True)
+    (REPORT / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
+    say(json.dumps(found, indent=1))
+    say("  written to var/report/bench.json")
+    return 1 if failed else 0
+
+
+def _events() -> dict[str, Any]:
+    from tests.bench import events
+
+    return events.figures()
+
+
+def _routing_setup(few: bool) -> dict[str, Any]:
+    from tests.bench import routing_setup
+
+    return {"routing_setup_ms": routing_setup.measure(2, 100) if few else routing_setup.measure()}
+
+
+def _cpu() -> str:
+    with open("/proc/cpuinfo") as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else platform.machine()
