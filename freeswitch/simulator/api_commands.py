@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 VERSION = "1.11.2-simulator"
+_ORIGINATE_USAGE = (
+    "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>]"
+    " [<cid_name>] [<cid_num>] [<timeout_sec>]\n"
+)
 _NO_CHANNEL = "-ERR No such channel!\n"
 
 
@@ -142,7 +146,7 @@ class Api:
     def api_originate(self, arguments: str) -> str:
         words = split_arguments(arguments)
         if not 2 <= len(words) <= 7:
-            return "-USAGE: <call_url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] [<timeout_sec>]\n"
+            return _ORIGINATE_USAGE
         words += ["undef"] * (7 - len(words))
         aleg, extension, dialplan, context, cid_name, cid_number, timeout = ("" if w == "undef" else w for w in words)
         caller = originate.Caller(None, cid_name, cid_number, leading_int(timeout))

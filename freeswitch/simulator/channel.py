@@ -67,7 +67,8 @@ class Channel:
         self.queued_application: tuple[str, str] | None = None  # originate … &application
         self.messages: deque[Callable[[], None]] = deque()  # queue_private_event
         self.digits: deque[str] = deque()
-        self.on_down: list[Callable[[], None]] = []
+        self.on_hangup: list[Callable[[], None]] = []
+        self.lingering = 0
         self.created_at = time.time()
         self.depth = 0
         self._wake = gevent.event.Event()
@@ -281,6 +282,8 @@ class Channel:
             self.set_variable("last_bridge_role", self.bridge_role)
         self.event("CHANNEL_HANGUP")
         log.info("leg hung up", leg_uuid=self.uuid, name=self.name, cause=cause)
+        for tell in self.on_hangup:
+            tell()
         if by_telephone or gevent.getcurrent() is self._greenlet:
             from freeswitch.simulator import life
 

@@ -73,7 +73,10 @@ def end(channel: Channel) -> None:
     channel.event("CHANNEL_STATE")
     hang_up(channel)
     channel.state = channel.running_state = names.CS_REPORTING
+    channel.event("CHANNEL_STATE")
     channel.event("CHANNEL_HANGUP_COMPLETE", **{"Hangup-Cause": cause})
+    # A lingering socket holds the session; it is destroyed when that is closed.
+    channel.wait(lambda: not channel.lingering, even_when_not_ready=True)
     channel.switch.forget(channel)
     channel.event("CHANNEL_DESTROY")
     channel.state = channel.running_state = names.CS_DESTROY

@@ -42,6 +42,7 @@ class Connection:
         self._sock = sock
         self._out: gevent.queue.Queue[bytes | None] = gevent.queue.Queue(QUEUE_LIMIT)
         self._parser = wire.CommandParser()
+        self._listening = False
         self._subscribed: set[str] = set()
         self._subclasses: set[str] = set()
         self._filters: list[tuple[str, str]] = []
@@ -207,22 +208,26 @@ class Connection:
         if "ALL" in names:
             names |= events.NAMES
             subclasses |= set(events.SUBCLASSES)
+        self._listening = True
         self._subscribed |= names
         self._subclasses |= subclasses
         self.reply("+OK event listener enabled plain")
 
     def _nixevent(self, rest: str, command: Command) -> None:
+        self._listening = True
         names = {word.upper() for word in rest.split()}
         self._subscribed = set() if "ALL" in names else self._subscribed - names
         self._subclasses -= set(rest.split())
         self.reply("+OK events nixed")
 
     def _noevents(self, rest: str, command: Command) -> None:
+        listening, self._listening = self._listening, False
         self._subscribed.clear()
         self._subclasses.clear()
-        self.reply("+OK no longer listening for events")
+        self.reply("+OK no longer listening for events" if listening else "-ERR not listening for events")
 
     def listen_to(self, channel: Channel) -> None:
+        self._listening = True
         self.my_events_of = channel.uuid
         self._subscribed |= _MY_EVENTS
 
@@ -319,6 +324,8 @@ def serve(switch: Switch, sock: socket.socket, address: object) -> None:
             connection.reply("+OK accepted")
         elif word.lower() == "exit":
             connection.obey(command)
+        elif word.lower() != "auth":
+            connection.reply("-ERR command not found")
         else:
             log.warning("event-socket login refused")
             connection.reply("-ERR invalid")

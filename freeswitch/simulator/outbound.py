@@ -66,6 +66,8 @@ class LegConnection(Connection):
         self.connected = False
         self.finished = False
         self._linger_s: float | None = None
+        self._lingers = False
+        channel.on_hangup.append(self._told_hung_up)
         self._queue: deque[Command] = deque()
         self.switch.bus.add(self)
 
@@ -87,6 +89,7 @@ class LegConnection(Connection):
                 elif self.finished:
                     break
         finally:
+            channel.lingering -= int(self._lingers)
             self.say_goodbye(channel)
             self.close()
             reader.kill(block=False)
@@ -127,20 +130,28 @@ class LegConnection(Connection):
             self.close()
             reader.kill(block=False)
             self.finished = True
+            self.channel.lingering -= int(self._lingers)
             self.channel.controlled = False
             self.channel.changed()
 
     def _linger(self, reader: gevent.Greenlet) -> None:
-        """The last events of a leg that is gone, for as long as was asked."""
+        """The last events of a leg that is gone, for as long as was asked.
+
+        Without it what was fired before the leg went is sent before the goodbye, what comes later is not.
+        """
+        if self._linger_s is not None:
+            reader.join(timeout=None if self._linger_s < 0 else self._linger_s)
+
+    def _told_hung_up(self) -> None:
         if self._linger_s is None:
-            # What was fired before the leg went is sent before the goodbye, what comes later is not.
             return
+        self.channel.lingering += 1
+        self._lingers = True
         self.send(wire.encode_frame({
             "Content-Type": "text/disconnect-notice", "Controlled-Session-UUID": self.channel.uuid,
             "Content-Disposition": "linger", "Channel-Name": self.channel.name,
             "Linger-Time": str(int(self._linger_s)), "Content-Length": "0",
         }))  # fmt: skip
-        reader.join(timeout=None if self._linger_s < 0 else self._linger_s)
 
     def obey(self, command: Command) -> None:
         word, _, rest = command.line.strip().partition(" ")

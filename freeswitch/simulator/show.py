@@ -36,11 +36,11 @@ def show(switch: Switch, arguments: str) -> str:
             return f"-ERR show {what} is simulated with count only\n"
         rows = [row for row in rows if row["direction"] == "inbound"]
     if "count" in words:
-        return json.dumps({"row_count": len(rows)}) if "json" in words else f"\n{len(rows)} total.\n"
+        return json.dumps({"row_count": len(rows)}) + "\n" if "json" in words else f"\n{len(rows)} total.\n"
     if words[-2:] != ["as", "json"]:
         log.error("show is simulated as json only", arguments=arguments)
         return "-ERR show is simulated `as json` only\n"
-    return json.dumps({"row_count": len(rows), **({"rows": rows} if rows else {})})
+    return json.dumps({"row_count": len(rows), **({"rows": rows} if rows else {})}) + "\n"
 
 
 def channel_row(channel: Channel) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path  # noqa: E402
 from operations.instance import find_freeswitch  # noqa: E402
 from tests.live.lab import Lab  # noqa: E402
 from tests.simulator.flows import FLOWS, observe  # noqa: E402
+from tests.simulator.frames import CONVERSATIONS  # noqa: E402
 from tests.simulator.simulated_lab import SimulatedLab  # noqa: E402
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -33,18 +34,17 @@ def main(arguments: list[str]) -> None:
         lab.open_routing()
         for device in ("anna-desk", "bernd-desk", "clara-desk"):
             telephones[device].register()
-        for flow in FLOWS:
+        for flow in (*FLOWS, *CONVERSATIONS):
             if chosen and flow.__name__ not in chosen:
                 continue
-            try:
-                lines = observe(lab, telephones, flow)
-            except Exception as error:
-                print(f"{flow.__name__}: {type(error).__name__} {error}")
+            if flow in FLOWS:
+                lines = observe(lab, telephones, flow)  # type: ignore[arg-type]
+            else:
+                lines = flow(lab, telephones)  # type: ignore[assignment]
                 telephones.reset()
-                continue
             text = "[\n" + ",\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n]\n"
             (output / f"{flow.__name__}.json").write_text(text)
-            print(f"{flow.__name__}: {len(lines)} events", flush=True)
+            print(f"{flow.__name__}: {len(lines)} lines", flush=True)
     finally:
         lab.stop()
 

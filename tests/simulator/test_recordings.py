@@ -10,6 +10,7 @@ import pytest
 
 from tests.scenarios.telephones import Telephones
 from tests.simulator.flows import FLOWS, Flow, observe
+from tests.simulator.frames import CONVERSATIONS, Conversation
 from tests.simulator.simulated_lab import SimulatedLab
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -28,6 +29,23 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatedLab
         telephones[device].register()
     yield simulated, telephones
     simulated.stop()
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.__name__)
+def test_a_conversation_is_held_as_freeswitch_holds_it(
+    conversation: Conversation, lab: tuple[SimulatedLab, Telephones]
+) -> None:
+    recorded = json.loads((RECORDINGS / f"{conversation.__name__}.json").read_text())
+    try:
+        held = conversation(*lab)
+    finally:
+        lab[1].reset()
+    # The notice of lingering comes somewhere among the last events.
+    lingering = {"Content-Disposition": "linger"}.items()
+    assert [line for line in held if not lingering <= line.items()] == [
+        line for line in recorded if not lingering <= line.items()
+    ]
+    assert sum(lingering <= line.items() for line in held) == sum(lingering <= line.items() for line in recorded)
 
 
 def by_leg(lines: list[Line]) -> dict[str, list[Line]]:
