@@ -3,7 +3,7 @@
 
 PBX := ./operations/run
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs call demo test bench faults lint pins
+.PHONY: help up down status logs call demo test bench lint pins
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +34,6 @@ test: ## lint, unit tests, then every story on the simulator and on FreeSWITCH w
 
 bench: ## measure; writes var/report/bench.json
 	@$(PBX) bench
-
-faults: ## break things and see that calls survive; writes var/report/faults.json
-	@$(PBX) faults
 
 lint: ## ruff, mypy, import-linter
 	@$(PBX) lint

@@ -15,7 +15,6 @@ TARGETS = {
     "demo": "operations.demo",
     "test": "operations.test_run",
     "bench": "operations.bench",
-    "faults": "operations.faults",
     "lint": "operations.lint",
     "pins": "operations.pins",
 }
