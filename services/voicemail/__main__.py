@@ -73,18 +73,18 @@ class Service:
         wait_until_reachable(self._database, start.stop_start)
         try:
             self._spool.prepare()
-            self._client.start()
-            if not self._client.wait_connected(_SWITCH_WITHIN_S):
-                log.warning("switch not reached yet", host=settings.esl_host, port=settings.esl_port)
             self._calls.start()
             http = serve(self._app, settings.bind, settings.http_port)
+            self._client.start()
+            watchdog.beat()
+            if not self._client.wait_connected(_SWITCH_WITHIN_S):
+                log.warning("switch not reached yet", host=settings.esl_host, port=settings.esl_port)
         except AuthenticationFailed as error:
             start.stop_start(f"the switch refuses PBX_ESL_PASSWORD: {error}")
         except OSError as error:
             start.stop_start(str(error))
         for part in (self._bus, self._relay, self._lamps, self._sweeper):
             part.start()
-        watchdog.beat()
         stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())

@@ -21,7 +21,7 @@ def main() -> None:
     except psycopg2.OperationalError as error:
         stop_start(f"the database does not answer: {' '.join(str(error).split())}")
     app.worker_main([
-        "worker", "--queues", f"{STORE_QUEUE},{MAIL_QUEUE}", "--concurrency", str(_PROCESSES),
+        "--quiet", "worker", "--queues", f"{STORE_QUEUE},{MAIL_QUEUE}", "--concurrency", str(_PROCESSES),
         "--hostname", "voicemail@%h", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
     ])
 
