@@ -65,11 +65,12 @@ class Api:
 
     def api_status(self, arguments: str) -> str:
         switch = self._switch
-        up = up_time_text(int(time.time() - switch.started_at)).replace("microseconds", "microseconds")
+        up = up_time_text(int(time.time() - switch.started_at))
         count = len(switch.channels)
         return (
             f"UP {up}\nFreeSWITCH (Version {VERSION} simulator) is ready\n"
-            f"{switch.sessions} session(s) since startup\n{count} session(s) - peak {switch.peak}, last 5min {switch.peak} \n"
+            f"{switch.sessions} session(s) since startup\n"
+            f"{count} session(s) - peak {switch.peak}, last 5min {switch.peak} \n"
             f"0 session(s) per Sec out of max 60, peak 0, last 5min 0 \n1000 session(s) max\nmin idle cpu 0.00/100.00\n"
         )
 

@@ -42,7 +42,9 @@ def execute(channel: Channel, name: str, data: str = "", app_uuid: str | None = 
     channel.set_variable("current_application", name)
     channel.set_variable("current_application_data", expanded)
     channel.set_variable("current_application_response", None)
-    told: dict[str, str | None] = {"Application": name, "Application-Data": expanded or None, "Application-UUID": app_uuid}
+    told: dict[str, str | None] = {
+        "Application": name, "Application-Data": expanded or None, "Application-UUID": app_uuid,
+    }  # fmt: skip
     channel.event("CHANNEL_EXECUTE", **told)
     channel.break_asked = False
     try:

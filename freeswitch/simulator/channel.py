@@ -73,7 +73,7 @@ class Channel:
         self.depth = 0
         self._wake = gevent.event.Event()
         self._watchers: set[gevent.event.Event] = set()
-        self._greenlet: gevent.Greenlet | None = None
+        self._greenlet: gevent.Greenlet[..., None] | None = None
         profile.uuid = uuid
         profile.chan_name = name
         profile.times.created = profile.times.profile_created = now_us()

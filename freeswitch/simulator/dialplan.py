@@ -83,7 +83,8 @@ def _parse(extension: Element, collected: Extension | None, caller: Caller) -> t
             collected, proceed = _parse(condition, collected, caller)
             if not proceed and when != "never":
                 break
-    if extension.tag == "condition" and extension.get("require-nested") and not is_true(extension.get("require-nested")):
+    required = extension.get("require-nested") if extension.tag == "condition" else None
+    if required and not is_true(required):
         proceed = True
     return collected, proceed
 

@@ -113,9 +113,9 @@ def _find_user(document: ElementTree.Element, user: str, domain: str) -> User | 
 
 
 def _users(domain: ElementTree.Element) -> list[tuple[ElementTree.Element | None, ElementTree.Element]]:
-    users: list[tuple[ElementTree.Element | None, ElementTree.Element]] = [(None, one) for one in domain.findall("user")]
-    for group in domain.iter("group"):
-        users += [(group, one) for one in group.iter("user")]
+    users: list[tuple[ElementTree.Element | None, ElementTree.Element]] = []
+    for group in (None, *domain.iter("group")):
+        users += [(group, one) for one in (domain.findall("user") if group is None else group.iter("user"))]
     return users
 
 

@@ -69,8 +69,10 @@ def _sofia(switch: Switch, target: str) -> Target:
             number=number,
             ring=carrier.incoming,
             channel_variables={
-                "sip_gateway_name": gateway, "sip_profile_name": "gateway", "sofia_profile_name": found.profile,
-            },  # fmt: skip
+                "sip_gateway_name": gateway,
+                "sip_profile_name": "gateway",
+                "sofia_profile_name": found.profile,
+            },
         )
     if profile not in switch.profiles:
         raise Refused("INVALID_PROFILE")

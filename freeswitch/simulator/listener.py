@@ -6,6 +6,7 @@ What mod_event_socket offers and the suite does not use (json, xml, log, useraut
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -32,8 +33,13 @@ _ANY_VALUE = "/./"  # the one regular expression of filters that is known: the h
 QUEUE_LIMIT = 100_000  # MAX_QUEUE_LEN; more than MAX_MISSED lost events end the connection
 _GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 _MY_EVENTS = frozenset(
-    ["CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_CREATE", "CHANNEL_DATA", "CHANNEL_DESTROY", "CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_ORIGINATE", "CHANNEL_OUTGOING", "CHANNEL_PARK", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_STATE", "CHANNEL_UNBRIDGE", "CHANNEL_UNPARK", "DTMF"]
-)
+    (
+        "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_CREATE", "CHANNEL_DATA", "CHANNEL_DESTROY",
+        "CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE",
+        "CHANNEL_ORIGINATE", "CHANNEL_OUTGOING", "CHANNEL_PARK", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA",
+        "CHANNEL_STATE", "CHANNEL_UNBRIDGE", "CHANNEL_UNPARK", "DTMF",
+    )
+)  # fmt: skip
 
 
 class Connection:
@@ -102,11 +108,9 @@ class Connection:
         self.switch.bus.remove(self)
         self._out.put(None)
         self._writer.join(timeout=2)
-        for finish in (lambda: self._sock.shutdown(socket.SHUT_RDWR), self._sock.close):
-            try:
-                finish()
-            except OSError:
-                continue
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
 
     # Events
 

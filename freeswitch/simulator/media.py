@@ -268,7 +268,8 @@ def read(channel: Channel, data: str) -> None:
     words = [*split_arguments(data), "", "", "", "", "", "", ""]
     minimum = max(1, leading_int(words[0]))
     timeout_ms = max(1000, leading_int(words[4]))
-    _read(channel, minimum, leading_int(words[1]), words[2], words[3], timeout_ms, words[5] or "#", leading_int(words[6]))
+    maximum, digit_ms = leading_int(words[1]), leading_int(words[6])
+    _read(channel, minimum, maximum, words[2], words[3], timeout_ms, words[5] or "#", digit_ms)
 
 
 def _read(

@@ -7,6 +7,7 @@ beside it.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections import deque
 
@@ -134,7 +135,7 @@ class LegConnection(Connection):
             self.channel.controlled = False
             self.channel.changed()
 
-    def _linger(self, reader: gevent.Greenlet) -> None:
+    def _linger(self, reader: gevent.Greenlet[..., None]) -> None:
         """The last events of a leg that is gone, for as long as was asked.
 
         Without it what was fired before the leg went is sent before the goodbye, what comes later is not.
@@ -192,10 +193,8 @@ class LegConnection(Connection):
                 return
             self.channel.send(lambda: obey_message(self.channel, command))
         else:
-            try:
+            with contextlib.suppress(NotReady):
                 obey_message(self.channel, command)
-            except NotReady:
-                pass
         self.reply("+OK")
 
     def _say_who(self, channel: Channel) -> None:

@@ -1,6 +1,6 @@
 """Tasks that run later, in groups that can be cancelled together: sched_transfer, sched_hangup, sched_api.
 
-Follows switch_scheduler.c: the time is in whole epoch seconds, looked at once a second or so; a group is the leg's uuid.
+Follows switch_scheduler.c: the time is in whole epoch seconds; a group is the leg's uuid.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import gevent
 class Scheduler:
     def __init__(self) -> None:
         self._ids = itertools.count(1)
-        self._tasks: dict[int, tuple[str, gevent.Greenlet]] = {}
+        self._tasks: dict[int, tuple[str, gevent.Greenlet[..., None]]] = {}
 
     def at(self, epoch_s: int, group: str, work: Callable[[], None]) -> int:
         task_id = next(self._ids)

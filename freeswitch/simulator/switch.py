@@ -56,7 +56,7 @@ class Switch:
         self.peak = 0
         self._music: audio.Sound | None = None
         self._server: StreamServer | None = None
-        self._heart: gevent.Greenlet | None = None
+        self._heart: gevent.Greenlet[..., None] | None = None
 
     def _first_globals(self) -> dict[str, str]:
         """What the core sets before it reads its configuration (switch_core.c, switch_load_core_config)."""
@@ -72,7 +72,8 @@ class Switch:
         root = self.configuration.root
         self._allowed = {one.get("name", "") for one in root.iter("allow")}
         self.modules = [one.get("module", "") for one in root.iter("load")]
-        self.profiles = [one.get("name", "") for one in root.iter("profile") if one.find("settings/param[@name='sip-port']") is not None]
+        listening = [one for one in root.iter("profile") if one.find("settings/param[@name='sip-port']") is not None]
+        self.profiles = [one.get("name", "") for one in listening]
         self.gateways = {one.name: one for one in self._gateways()}
         interval = root.find(".//param[@name='event-heartbeat-interval']")
         self.heartbeat_s = int(interval.get("value", "")) if interval is not None else HEARTBEAT_S
@@ -149,8 +150,9 @@ class Switch:
 
     @property
     def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.server_port)
+        if self._server is None or self._server.server_port is None:
+            raise RuntimeError("not listening yet")
+        return self._server.server_port
 
     def stop(self) -> None:
         for channel in list(self.channels.values()):

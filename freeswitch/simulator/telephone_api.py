@@ -38,7 +38,8 @@ class TelephoneApi:
             verb: Callable[..., dict[str, Any] | None] | None = getattr(self, f"_{request.pop('do', '')}_", None)
             if verb is None:
                 raise CannotDo("no such request")
-            answer = {"ok": True, **(verb(**{name.replace("from", "from_number"): value for name, value in request.items()}) or {})}
+            details = {"from_number" if name == "from" else name: value for name, value in request.items()}
+            answer = {"ok": True, **(verb(**details) or {})}
         except (ValueError, TypeError, CannotDo) as error:
             log.warning("a telephone request was refused", reason=str(error))
             answer = {"ok": False, "error": str(error)}

@@ -27,6 +27,9 @@ CARRIER = "carrier"
 _ARRIVED = {"endpoint_disposition": "DELAYED NEGOTIATION", "max_forwards": "70"}
 
 
+_TOLD = ("change", "device", "call", "watch")
+
+
 class CannotDo(Exception):
     """The request makes no sense now; the text says why."""
 
@@ -61,7 +64,9 @@ class Telephone:
         return {"change": "registration", "device": self.device, "registered": self.registered}
 
     def show_messages(self, waiting: bool, new: int, saved: int) -> None:
-        self.messages = {"change": "message_lamp", "device": self.device, "waiting": waiting, "new": new, "saved": saved}
+        self.messages = {
+            "change": "message_lamp", "device": self.device, "waiting": waiting, "new": new, "saved": saved,
+        }  # fmt: skip
         self.switch.telephones.changed(self.messages)
 
     def incoming(self, channel: Channel) -> TelephoneCall:
@@ -336,7 +341,7 @@ class Telephones:
     def changed(self, change: dict[str, object]) -> None:
         self._switch.bus.fire_custom(
             "simulator::telephone",
-            [(name.capitalize(), str(change[name])) for name in ("change", "device", "call", "watch") if name in change],
+            [(name.capitalize(), str(change[name])) for name in _TOLD if name in change],
             json.dumps(change),
         )
 

@@ -1,7 +1,8 @@
 """freeswitch/conf as the switch reads it: pre-processor lines, $${variables}, then one XML tree.
 
 Follows `preprocess` in switch_xml.c: line by line, X-PRE-PROCESS with cmd set, env-set and include; a line
-with <include> or <? is left out. No program is run: exec-set leaves its variable unset and says so, exec and stun-set are refused.
+with <include> or <? is left out. No program is run: exec-set leaves its variable unset and says so, exec and
+stun-set are refused.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ left out.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,8 @@ EVENTS = (
     "CHANNEL_UNHOLD", "BACKGROUND_JOB", "CUSTOM sofia::register", "CUSTOM sofia::unregister", "MESSAGE_QUERY",
 )  # fmt: skip
 HEADERS = (
-    "Call-Direction", "Channel-Name", "Channel-Call-State", "Original-Channel-Call-State", "Answer-State", "Hangup-Cause",
+    "Call-Direction", "Channel-Name", "Channel-Call-State", "Original-Channel-Call-State", "Answer-State",
+    "Hangup-Cause",
     "Channel-Presence-ID", "Channel-HIT-Dialplan", "Caller-Direction", "Caller-Logical-Direction",
     "Caller-Caller-ID-Number", "Caller-Caller-ID-Name", "Caller-Destination-Number", "Caller-Context",
     "Caller-Dialplan", "Caller-RDNIS", "Other-Type", "Application", "Application-Data", "Application-Response",
@@ -123,7 +125,8 @@ def _answer(variables: Mapping[str, str]) -> Callable[[OutboundCall], Mapping[st
 
 
 def _bridge(target: str, **more: str) -> Mapping[str, str]:
-    return {"pbx_step": "bridge", "pbx_dial": target, "hangup_after_bridge": "true", "continue_on_fail": "true", **more}
+    ring = {"pbx_step": "bridge", "pbx_dial": target, "hangup_after_bridge": "true", "continue_on_fail": "true"}
+    return {**ring, **more}
 
 
 BERND = f"[presence_id=22@{DOMAIN}]sofia/internal/bernd-desk%{DOMAIN}"
@@ -274,7 +277,8 @@ def rejected(lab: Lab, telephones: Telephones) -> None:
 
 def announced(lab: Lab, telephones: Telephones) -> None:
     """An announcement that is not there: the call ends at once, with the cause asked for."""
-    lab.answer = _answer({"pbx_step": "announce", "pbx_language": "de", "pbx_prompt": "nothing", "pbx_cause": "CALL_REJECTED"})
+    lab.answer = _answer(
+        {"pbx_step": "announce", "pbx_language": "de", "pbx_prompt": "nothing", "pbx_cause": "CALL_REJECTED"})
     telephones["anna"].dial("22").wait_for("ended")
 
 
@@ -388,10 +392,8 @@ def click_to_dial(lab: Lab, telephones: Telephones) -> None:
     try:
         job = gevent.spawn(client.background, "originate", first, "23", "XML", "internal", timeout_s=20)
         ring = telephones["bernd"].wait_for_ring()
-        try:
+        with contextlib.suppress(CommandRejected):
             client.background("originate", f"{{origination_uuid={uuid}}}{CLARA}", "&park()", timeout_s=20)
-        except CommandRejected:
-            pass
         ring.answer()
         job.get(timeout=10)
         other = telephones["clara"].wait_for_ring()

@@ -104,9 +104,11 @@ def inbound(lab: Lab, telephones: Telephones) -> list[Line]:
         "noevents", "noevents", "api uuid_kill 11111111-2222-4333-8444-555555555555",
         "api uuid_getvar 11111111-2222-4333-8444-555555555555 x", "api uuid_transfer x", "api create_uuid",
         "api user_data nobody@nowhere var x", "api sofia_contact nobody@nowhere", "api originate x",
-        "api originate user/nobody@nowhere &park()", "api originate sofia/nothing/x &park()", "api originate error/USER_BUSY &park()",
+        "api originate user/nobody@nowhere &park()", "api originate sofia/nothing/x &park()",
+        "api originate error/USER_BUSY &park()",
         "api originate sofia/gateway/nothing/1 &park()", "api show channels as json", "api uuid_dump x",
-        "api sched_del 11111111-2222-4333-8444-555555555555", "api sofia status profile nothing", "api xml_flush_cache id x y",
+        "api sched_del 11111111-2222-4333-8444-555555555555", "api sofia status profile nothing",
+        "api xml_flush_cache id x y",
         "api module_exists mod_sofia", "api module_exists mod_nothing", "api eval x",
         "sendmsg 11111111-2222-4333-8444-555555555555\ncall-command: hangup", "sendevent PRESENCE_IN\nproto: lamp",
     ):  # fmt: skip

@@ -64,7 +64,9 @@ def test_arguments_are_split_at_blanks_outside_of_quotes() -> None:
 
 
 def test_legs_that_ring_together_and_after_each_other() -> None:
-    dial = dial_strings.parse("{a=1,b='x, y'}[leg_timeout=5]sofia/internal/u%d,user/2@d|[^^;c=1;d=2,3]sofia/gateway/g/+49")
+    dial = dial_strings.parse(
+        "{a=1,b='x, y'}[leg_timeout=5]sofia/internal/u%d,user/2@d|[^^;c=1;d=2,3]sofia/gateway/g/+49"
+    )
     assert dial.variables == (("a", "1"), ("b", "x, y"))
     assert [[(leg.endpoint, leg.target) for leg in group] for group in dial.groups] == [
         [("sofia", "internal/u%d"), ("user", "2@d")],
@@ -91,7 +93,8 @@ PLAN = ElementTree.fromstring("""
     <condition><action application="always" data="${kept}"/></condition>
   </extension>
   <extension name="numbers">
-    <condition field="destination_number" expression="^(\\d)(\\d+)$"><action application="dial" data="$2-$1-$3"/></condition>
+    <condition field="destination_number" expression="^(\\d)(\\d+)$">
+      <action application="dial" data="$2-$1-$3"/></condition>
   </extension>
   <extension name="either"><condition regex="any">
     <regex field="destination_number" expression="^a$"/><regex field="destination_number" expression="^b$"/>
