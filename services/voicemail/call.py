@@ -211,7 +211,8 @@ class OneDeposit:
         if self._message is None:
             return CallerLeft()
         recording = self._when_closed()
-        if recording is not None and not recording.closed:
+        # A file just opened has a header, too, that agrees with its size: only the end of `record` tells.
+        if recording is not None and (not recording.closed or (ended is None and recording.samples == 0)):
             self._outcome = "left to the sweeper"
             return None
         return CallerLeft(recording, recording is not None and is_short(recording, _reported_ms(ended)))

@@ -10,11 +10,8 @@ Each round's parts are independent; whatever fails is met again in the next roun
 
 from __future__ import annotations
 
-import re
 import time
-import uuid
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +20,7 @@ import structlog
 from gevent.event import Event
 
 from services.voicemail.deposit import SHORTEST_MESSAGE_MS
+from services.voicemail.fallback import fallback_message_id, parse_fallback_name
 from services.voicemail.mailbox import Caller, LeftMessage, UnreadableNote, caller_from
 from services.voicemail.recording import Recording
 from services.voicemail.spool import Spool
@@ -39,39 +37,10 @@ DELETED_KEPT = "24 hours"
 LOST_TASK = "15 minutes"
 _ROUND_S = 2.0
 _SLOW_ROUND = 15  # every so many rounds what looks at whole tables
-# freeswitch/conf/dialplan/steps.xml, mailbox-alone: <leg uuid>_<company>_<mailbox>_<epoch>_<caller>.wav;
-# the company may be missing, the caller may be "unknown".
-_FALLBACK_NAME = re.compile(
-    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_([0-9]{0,18})_([0-9]{1,18})_[0-9]{1,12}_(\+?[0-9]{1,20}|unknown)\.wav"
-)
-
 TAKEN_IN = Counter("pbx_voicemail_swept_total", "Recordings the sweeper took in", ["from_"])
 WAITING = Gauge("pbx_voicemail_notes_waiting", "Recordings that are not in the database yet")
 MAILS = Gauge("pbx_voicemail_mails", "Mails by what became of them", ["state"])
 AMBIGUOUS = Gauge("pbx_voicemail_mails_ambiguous", "Times nobody can know whether a mail went: perhaps sent twice")
-
-
-@dataclass(frozen=True, slots=True)
-class FallbackName:
-    leg_uuid: str
-    company_id: int | None
-    subscriber_id: int
-    caller_number: str | None
-
-
-def parse_fallback_name(name: str) -> FallbackName | None:
-    match = _FALLBACK_NAME.fullmatch(name)
-    if match is None:
-        return None
-    leg_uuid, company, mailbox, caller = match.groups()
-    return FallbackName(
-        leg_uuid, int(company) if company else None, int(mailbox), None if caller == "unknown" else caller
-    )
-
-
-def fallback_message_id(name: str) -> str:
-    """The same for the same file, however often it is met."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"fallback:{name}"))
 
 
 class Sweeper:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.voicemail.fallback import FallbackName, fallback_message_id, parse_fallback_name
 from services.voicemail.lamp import Waiting, lamp_headers, query_from
 from services.voicemail.mailbox import (
     Caller,
@@ -24,7 +25,6 @@ from services.voicemail.mailbox import (
 )
 from services.voicemail.recording import NotARecording, header_for, is_short, measure
 from services.voicemail.retries import GIVE_UP_AFTER, Failure, next_attempt_at
-from services.voicemail.sweeper import FallbackName, fallback_message_id, parse_fallback_name
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
