@@ -4,6 +4,8 @@ Telephones, mail and HTTP are the ones the stories of the tests use (tests/scena
 FreeSWITCH runs, the simulator's telephones otherwise. What it changed is put back, the mail stays in the mailbox.
 """
 
+from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
+
 import io
 import shutil
 import subprocess
@@ -19,12 +21,11 @@ import gevent
 
 from operations import instance
 from operations.screen import Trouble, say
-from shared import patched  # noqa: F401
+from shared import logs
 from tests.scenarios.stage import Sound, Stage, make_stage
 from tests.scenarios.telephones import Call, NeverHappened, TelephoneRefused
 
 SPOKEN = "Hallo Bernd, hier ist Anna. Bitte ruf mich zurück, es geht um die Baustelle in München."
-BEEP_HZ = 1000
 
 
 class Timeline:
@@ -36,6 +37,7 @@ class Timeline:
 
 
 def main(_: list[str]) -> int:
+    logs.configure("demo", "error")
     dev = instance.load("dev")
     unhealthy = [process for process in instance.status(dev) if not process.healthy]
     if unhealthy:
@@ -87,7 +89,7 @@ def unanswered_call(stage: Stage, timeline: Timeline, lamp: Any) -> dict[str, An
     call.wait_for("answered", timeout_s=20)
     timeline.tell("Bernd's telephone", "was not answered for two rings")
     heard = call.record()
-    stage.wait_until(lambda: beep_came(heard), 30, "the beep")
+    stage.wait_for_beep(heard)
     timeline.tell("Anna", "has heard Bernd's greeting and the beep, and speaks")
     speak(call, Path(heard).with_name(f"spoken-{uuid.uuid4().hex}.wav"))
     call.hangup()
@@ -100,13 +102,6 @@ def unanswered_call(stage: Stage, timeline: Timeline, lamp: Any) -> dict[str, An
 def newest_messages(stage: Stage) -> dict[str, Any] | None:
     listed: dict[str, Any] = stage.http("voicemail", "GET", "/v1/messages?state=new", token="bernd").body
     return listed if listed["messages"] else None
-
-
-def beep_came(path: str) -> bool:
-    try:
-        return Sound.read(path).seconds_of(BEEP_HZ) >= 0.2
-    except (OSError, EOFError, ValueError):
-        return False  # the recording has only just begun
 
 
 def speak(call: Call, file: Path) -> None:

@@ -36,6 +36,9 @@ T = TypeVar("T")
 DOMAIN = "musterbau.example"
 OTHER_DOMAIN = "konkurrenz.example"
 OTHER_DEVICES = ("ulf-desk", "vera-desk")
+WAV_HEADER_BYTES = 44
+BEEP_HZ = 1000
+"""The tone after a greeting (services/voicemail/call.py)."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,10 @@ class Stage:
         with self.database.platform() as tx:
             return tx.one("SELECT company_id, subscriber_id, extension FROM directory.subscribers"
                           " WHERE lower(first_name) = :name", name=first_name)
+
+    def wait_for_beep(self, recording: str, timeout_s: float = 30) -> None:
+        """recording: what call.record() writes; until the caller may speak."""
+        self.wait_until(lambda: Sound.so_far(recording).seconds_of(BEEP_HZ) >= 0.2, timeout_s, "the beep")
 
     def mails(self) -> list[EmailMessage]:
         return mails(Path(self.env["PBX_MAILDIR"]))
@@ -186,6 +193,16 @@ class Sound:
             if wav.getnchannels() > 1:
                 samples = samples[:: wav.getnchannels()]
             return cls(len(samples) / wav.getframerate(), wav.getframerate(), samples)
+
+    @classmethod
+    def so_far(cls, path: str | Path, rate: int = 8000) -> Sound:
+        """One that is still being written: its header does not know its length yet."""
+        try:
+            written = Path(path).read_bytes()[WAV_HEADER_BYTES:]
+        except FileNotFoundError:
+            written = b""
+        samples = numpy.frombuffer(written[: len(written) // 2 * 2], dtype="<i2")
+        return cls(len(samples) / rate, rate, samples)
 
     def seconds_of(self, tone_hz: float, tolerance_hz: float = 15) -> float:
         """For how long this tone is the loudest thing: what was spoken is what was recorded."""

@@ -47,19 +47,10 @@ def leave_message(stage: Stage, to: str, seconds: float = 3) -> None:
     """Anna dials, hears the greeting, speaks after the beep, hangs up."""
     call = stage.telephones["anna"].dial(to)
     call.wait_for("answered", timeout_s=40)
-    path = call.record()
-    stage.wait_until(lambda: Sound.read(path).seconds_of(1000) >= 0.2 if _readable(path) else None, 30, "the beep")
+    stage.wait_for_beep(call.record())
     call.speak(f"tone:{SPOKEN_HZ}")
     _speak_for(call, seconds)
     call.hangup()
-
-
-def _readable(path: str) -> bool:
-    try:
-        Sound.read(path)
-    except (OSError, EOFError, ValueError):
-        return False
-    return True
 
 
 def _speak_for(call: Any, seconds: float) -> None:
