@@ -20,6 +20,9 @@ import structlog
 from gevent import Timeout
 
 from services.voicemail.deposit import (
+    FULL,
+    NOT_NOW,
+    SWITCHED_OFF,
     Beep,
     Began,
     CallerLeft,
@@ -54,6 +57,7 @@ _PROMPT_LIMIT_S = 60.0
 _FILE_CLOSED_WITHIN_S = 3.0
 # mod_dptools record: energy below this is silence; 200 is what the dialplan's own fallback uses.
 _SILENCE_THRESHOLD = 200
+_REFUSALS = {FULL: "mailbox full", NOT_NOW: "not now", SWITCHED_OFF: "switched off"}
 _BEEP = "tone_stream://%(400,100,1000)"
 # Unbuffered, or up to 64 KB (4 s) of the message are only in the switch's memory (switch_core_file.c).
 _RECORDING_VARIABLES = {
@@ -220,6 +224,7 @@ class OneDeposit:
     def _perform(self, order: Command) -> Event | None:
         match order:
             case Play(prompts):
+                self._outcome = _REFUSALS.get(prompts[0], self._outcome)
                 for prompt in prompts:
                     if self._play(str(self._sounds / f"{prompt}.wav")) == "#":
                         break
@@ -245,9 +250,9 @@ class OneDeposit:
         ended = self._call.execute("playback", what, timeout_s=_PROMPT_LIMIT_S)
         if not isinstance(ended, SwitchEvent):
             return None
-        if ended.get("Application-Response") not in ("FILE PLAYED", None):
-            log.error("prompt not played", call_id=self._request.call_id, prompt=what,
-                      answer=ended.get("Application-Response"))
+        # Any other answer than this one also comes when the caller hangs up (mod_dptools.c, playback_function).
+        if ended.get("Application-Response") == "FILE NOT FOUND":
+            log.error("prompt is missing", call_id=self._request.call_id, prompt=what)
         return ended.variable("playback_terminator_used")
 
     def _write_note(self) -> bool:
