@@ -32,7 +32,7 @@ from operations.supervision import ProcessState, Program, Supervisor, is_alive, 
 SERVICES = servers.SERVICES
 # Each worker and the queue it must be seen to serve.
 WORKERS = {"routing-worker": "calls.record", "callback-worker": "callback.dial", "voicemail-worker": "voicemail.store"}
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
 CODE = ("services", "shared", "freeswitch")
 
 Progress = Callable[[str], AbstractContextManager[None]]
@@ -232,9 +232,10 @@ def start(instance: Instance, *, progress: Progress = silent) -> None:
             began = time.time()
             sizes = {program.name: _size(supervisor.log(program.name)) for program in supervisor.programs}
             supervisor.start()
+            # Now, not when healthy: who is interrupted or loses patience finds it running, and waits on.
+            write_private(fingerprint_file, fingerprint)
             servers.wait_until_broker_answers()
             _wait_until_healthy(instance, supervisor, began, sizes)
-        write_private(fingerprint_file, fingerprint)
 
 
 def _named(switch: str) -> str:
