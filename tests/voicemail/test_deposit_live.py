@@ -23,6 +23,7 @@ import soundfile
 from operations.instance import find_freeswitch
 from operations.testing import scratch_broker, scratch_database
 from services.voicemail.deposit import PROMPTS
+from services.voicemail.spool import Spool
 from shared.api import token_sha256
 from shared.database import Database
 from tests.handsets.process import free_port
@@ -33,6 +34,7 @@ from tests.voicemail.mail_server import MailServer
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.slow,
     pytest.mark.skipif(find_freeswitch() is None, reason="no FreeSWITCH on this machine"),
 ]
 
@@ -200,6 +202,9 @@ def test_a_message_is_left_ended_by_the_hash_key_mailed_and_shown_by_the_lamp(ho
     call.speak("tone:440")
     recording = house.wait_for_recording()
     house.wait_until(lambda: recording.stat().st_size > 44 + 2 * 8000 * 3)
+    unfinished = Spool(house.spool).measure(recording)
+    assert unfinished is not None
+    assert not unfinished.closed, "the header has no length yet: how the sweeper tells a file at work"
     began = time.monotonic()
     call.send_digits("#")
     message = house.wait_for_message(before)
