@@ -33,10 +33,11 @@ class Part:
     status: int
     closing_line: str
     seconds: float
+    selected: bool              # by words of the caller's, so it may be that none is left
 
     @property
     def well(self) -> bool:
-        return self.status in (0, NOTHING_COLLECTED)
+        return self.status == 0 or (self.selected and self.status == NOTHING_COLLECTED)
 
 
 def main(words: list[str]) -> int:
@@ -50,7 +51,7 @@ def main(words: list[str]) -> int:
     real = instance.find_freeswitch()
     version = freeswitch_version(real) if real else None
     say("\nTests that need no suite" + ("" if real else " (no FreeSWITCH here: what needs one is left out)"))
-    parts = [run_pytest("unit", ["tests", f"--ignore={STORIES}", *words], {})]
+    parts = [run_pytest("unit", ["tests", f"--ignore={STORIES}"], words, {})]
     reports: dict[str, Path | None] = {"simulator": None, "freeswitch": None}
     for switch in ("simulator", "freeswitch") if real else ("simulator",):
         reports[switch] = REPORT / f"stories-{switch}.json"
@@ -70,10 +71,10 @@ def run_stories(switch: str, report: Path | None, words: list[str]) -> Part:
         instance.start(suite, progress=step)
     except Trouble as trouble:
         complain(trouble)
-        return Part(name, 1, f"the suite did not start: {trouble}", time.monotonic() - began)
+        return Part(name, 1, f"the suite did not start: {trouble}", time.monotonic() - began, False)
     try:
         more = {"PBX_TEST_INSTANCE": name, "PBX_STORY_REPORT": str(report)}
-        part = run_pytest(name, [STORIES, *words], more)
+        part = run_pytest(name, [STORIES], words, more)
     finally:
         instance.stop(suite)
     if not part.well:
@@ -81,11 +82,11 @@ def run_stories(switch: str, report: Path | None, words: list[str]) -> Part:
     return part
 
 
-def run_pytest(name: str, words: list[str], more: Mapping[str, str]) -> Part:
+def run_pytest(name: str, folders: list[str], words: list[str], more: Mapping[str, str]) -> Part:
     began = time.monotonic()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PBX_") or key == "PBX_PORTS"}
     process = subprocess.Popen(
-        [VENV_PYTHON, "-m", "pytest", "-q", f"--junitxml={REPORT}/{name}.xml", *words], cwd=ROOT,
+        [VENV_PYTHON, "-m", "pytest", "-q", f"--junitxml={REPORT}/{name}.xml", *folders, *words], cwd=ROOT,
         env={**environment, **more, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True, errors="replace",
     )
     assert process.stdout is not None
@@ -97,7 +98,7 @@ def run_pytest(name: str, words: list[str], more: Mapping[str, str]) -> Part:
             log.write(line)
             if " in " in line and line.rstrip("= \n").endswith(("s", ")")):
                 closing_line = line.strip().strip("= ")
-    return Part(name, process.wait(), closing_line, time.monotonic() - began)
+    return Part(name, process.wait(), closing_line, time.monotonic() - began, bool(words))
 
 
 def freeswitch_version(program: str) -> str | None:
