@@ -132,12 +132,16 @@ class Supervisor:
 
     def stop(self, timeout_s: float = 40) -> None:
         """Stops every program and supervisord itself, and waits until they are gone."""
-        states_pid = self._pid()
-        if states_pid:
-            with contextlib.suppress(*CONTROL_ERRORS, xmlrpc.client.Fault):
-                self._rpc.supervisor.shutdown()
+        pid = self._pid()
+        if pid:
             deadline = time.monotonic() + timeout_s
-            while is_alive(states_pid) and time.monotonic() < deadline:
+            with contextlib.suppress(*CONTROL_ERRORS, xmlrpc.client.Fault):
+                # All at once; shutdown() alone would stop them one after the other.
+                self._rpc.supervisor.stopAllProcesses(False)
+                while any(state.pid for state in self.states().values()) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                self._rpc.supervisor.shutdown()
+            while is_alive(pid) and time.monotonic() < deadline:
                 time.sleep(0.05)
         self.end_leftovers()
         with contextlib.suppress(FileNotFoundError):

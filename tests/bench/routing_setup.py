@@ -53,7 +53,8 @@ def bench_instance() -> Iterator[instances.Instance]:
     conf.chmod(0o755)
     shutil.copytree(ROOT / "freeswitch" / "conf", conf / "conf")
     public = conf / "conf" / "dialplan" / "public.xml"
-    public.write_text(public.read_text().replace('<context name="public">', '<context name="public">' + STATIC_DIALPLAN))
+    with_static = public.read_text().replace('<context name="public">', '<context name="public">' + STATIC_DIALPLAN)
+    public.write_text(with_static)
     bench = instances.create(
         "bench", switch="freeswitch", given={"PBX_SWITCH_CONF": str(conf / "conf")}, fresh=True,
     )
