@@ -14,7 +14,7 @@ import structlog
 
 from freeswitch.simulator import bridge, causes, media, names, originate, outbound
 from freeswitch.simulator.channel import Broken, Channel, NotReady
-from freeswitch.simulator.variables import leading_int
+from freeswitch.simulator.variables import is_true, leading_int
 from freeswitch.simulator.words import split_arguments
 
 log = structlog.get_logger()
@@ -198,6 +198,11 @@ def _intercept(channel: Channel, data: str) -> None:
         found = found.partner
     if found is None or found.down:
         log.info("nothing to intercept", data=data)
+        return
+    # switch_ivr_intercept_session asks for the flags CF_BRIDGED and CF_ANSWERED; the application then just ends.
+    if is_true(channel.variable("intercept_unbridged_only")) and found.partner is not None:
+        return
+    if is_true(channel.variable("intercept_unanswered_only")) and found.answered:
         return
     bridge.intercept(channel, found)
     raise NotReady

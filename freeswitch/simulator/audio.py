@@ -198,6 +198,12 @@ def write_wav(path: Path, samples: array.array[int]) -> None:
         file.writeframes(samples.tobytes())
 
 
+def append(path: Path, samples: array.array[int]) -> None:
+    """More samples; the lengths in the header stay those of the start."""
+    with path.open("ab") as file:
+        file.write(samples.tobytes())
+
+
 def start_wav(path: Path) -> None:
     """An empty file from the start on: a path that cannot be written shows at once."""
     if not os.access(path.parent, os.W_OK):

@@ -20,8 +20,9 @@ from freeswitch.simulator.channel import Channel
 from freeswitch.simulator.events import SwitchEvent
 from freeswitch.simulator.names import new_uuid
 from shared.esl import wire
-from shared.esl.commands import EVENT_NAMES, Command
+from shared.esl.commands import Command
 from shared.esl.errors import ProtocolError
+from shared.esl.event_names import EVENT_NAMES
 
 if TYPE_CHECKING:
     from freeswitch.simulator.switch import Switch

@@ -27,6 +27,7 @@ CARRIER = "carrier"
 _ARRIVED = {"endpoint_disposition": "DELAYED NEGOTIATION", "max_forwards": "70"}
 
 
+_WRITE_EVERY_S = 0.1
 _TOLD = ("change", "device", "call", "watch")
 
 
@@ -153,7 +154,7 @@ class TelephoneCall:
         self.speech = audio.Timeline()
         self.hearing = audio.Timeline()
         self._recording: tuple[Path, float] | None = None
-        self._ended_at: float | None = None
+        self._recorded: Path | None = None
 
     # What the switch tells it
 
@@ -187,7 +188,7 @@ class TelephoneCall:
             return
         self.speech.stop()
         self.hearing.stop()
-        self._ended_at = time.monotonic()
+        self._finish_recording()
         if not self.sip_status:
             if answered:
                 self.sip_status = 200
@@ -288,17 +289,35 @@ class TelephoneCall:
         folder = self.telephone.switch.settings.run / "telephones"
         folder.mkdir(exist_ok=True)
         path = folder / f"{self.id}.wav"
+        audio.start_wav(path)
         self._recording = (path, time.monotonic())
+        gevent.spawn(self._write_along, self._recording)
         return path
+
+    def _write_along(self, recording: tuple[Path, float]) -> None:
+        """The file grows while it is heard, for those who wait for a beep."""
+        path, starts_at = recording
+        written = 0
+        while self._recording == recording:
+            count = round((time.monotonic() - starts_at) * audio.RATE) - written
+            audio.append(path, self.hearing.read(starts_at + written / audio.RATE, count))
+            written += count
+            gevent.sleep(_WRITE_EVERY_S)
 
     def heard(self) -> Path:
         """The WAV of what was heard since `record`."""
-        if self._recording is None:
+        self._finish_recording()
+        if self._recorded is None:
             raise CannotDo("nothing was recorded")
-        path, starts_at = self._recording
-        ends_at = self._ended_at if self._ended_at is not None else time.monotonic()
-        audio.write_wav(path, self.hearing.read(starts_at, max(0, round((ends_at - starts_at) * audio.RATE))))
-        return path
+        return self._recorded
+
+    def _finish_recording(self) -> None:
+        if self._recording is None:
+            return
+        (path, starts_at), self._recording = self._recording, None
+        count = max(0, round((time.monotonic() - starts_at) * audio.RATE))
+        audio.write_wav(path, self.hearing.read(starts_at, count))
+        self._recorded = path
 
     # Telling
 

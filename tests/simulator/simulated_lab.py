@@ -84,3 +84,9 @@ class SimulatedLab(Lab):
         handsets.start()
         self.handsets = handsets  # type: ignore[assignment]
         return telephones
+
+    def api_when_up(self, *words: str) -> str:
+        """As `api`, for the while after a restart."""
+        assert self.client is not None
+        self.client.wait_connected(10)
+        return self.api(*words)

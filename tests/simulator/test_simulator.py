@@ -268,3 +268,17 @@ def test_twenty_calls_a_second(lab: SimulatedLab, telephones: Telephones) -> Non
     with gevent.Timeout(5):
         while '"rows"' in lab.api("show", "channels", "as", "json"):
             gevent.sleep(0.05)
+
+
+def test_after_a_restart_of_the_switch_the_telephones_come_back(lab: SimulatedLab, telephones: Telephones) -> None:
+    lab.answer = lambda call: bridge(BERND)
+    call = telephones["anna"].dial("22")
+    telephones["bernd"].wait_for_ring()
+    assert lab.switch.stop() == 0  # type: ignore[func-returns-value]
+    lab.switch.start()
+    call.wait_for("ended", timeout_s=10)
+    with gevent.Timeout(10):
+        while "bernd-desk" not in lab.api_when_up("show", "registrations", "as", "json"):
+            gevent.sleep(0.05)
+    telephones["anna"].dial("22")
+    assert telephones["bernd"].wait_for_ring().shown_number == "anna-desk"
