@@ -106,6 +106,7 @@ class Lab:
         self.folder = folder
         self.answer: Answer = nobody
         self.questions: list[OutboundCall] = []
+        self.bad_lines_at_start: list[str] = []
         secret = secrets.token_hex(16)
         self.passwords = {device: secrets.token_hex(8) for device in DEVICES}
         self.directory = Directory(secret, self.passwords)
@@ -134,6 +135,7 @@ class Lab:
 
     def start(self) -> Telephones:
         self.switch.start()
+        self.bad_lines_at_start = self.switch.bad_log_lines()
         self.client = self.switch.client("lab")
         self.client.start()
         self.client.wait_connected(10)

@@ -12,7 +12,7 @@ from gevent.server import StreamServer
 
 from shared.esl.call import OutboundCall
 from tests.live.lab import DOMAIN, Lab
-from tests.scenarios.audio import hears_tone
+from tests.scenarios.stage import Sound
 from tests.scenarios.telephones import Telephones
 
 pytestmark = pytest.mark.live
@@ -45,8 +45,8 @@ def test_two_handsets_call_and_hear_each_other(lab: Lab, telephones: Telephones)
     call.send_digits("12#")
     ringing.wait_for_digits("12#")
     gevent.sleep(1.0)       # long enough to be heard
-    assert hears_tone(ringing.heard(), 440)
-    assert hears_tone(call.heard(), 880)
+    assert Sound.read(ringing.heard()).seconds_of(440) > 0.3
+    assert Sound.read(call.heard()).seconds_of(880) > 0.3
     ringing.hangup()
     call.wait_for("ended")
     assert call.end_cause == "NORMAL_CLEARING"
@@ -179,14 +179,14 @@ class TestWithoutRouting:
         call.wait_for("ended", timeout_s=15)
 
     def test_nobody_answers_and_the_mailbox_service_is_away_too(self, lab: Lab, telephones: Telephones) -> None:
-        call = telephones.carrier.dial("+49305550022", from_number="+491711234567")
+        call = telephones.carrier.dial("+49305550022", from_number="+491711110000")
         telephones["bernd"].wait_for_ring().reject(486)
         call.wait_for("answered")
         call.speak("tone:440")
         gevent.sleep(2.0)       # the length of the message
         call.hangup()
-        spool = lab.folder / "spool" / "fallback"
-        with gevent.Timeout(5):
-            while not (files := list(spool.glob("*_1_2_*_+491711234567.wav"))):
+        with gevent.Timeout(5):     # the file gets its length when the call has ended at the switch
+            while "0 total." not in lab.api("show", "channels"):
                 gevent.sleep(0.05)
-        assert hears_tone(str(files[0]), 440)
+        [message] = (lab.folder / "spool" / "fallback").glob("*_1_2_*_+491711110000.wav")
+        assert Sound.read(message).seconds_of(440) > 0.3

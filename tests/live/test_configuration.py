@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from shared.esl.client import InboundClient
@@ -12,14 +14,13 @@ pytestmark = pytest.mark.live
 
 
 def test_it_loads_without_a_line_of_error(lab: Lab) -> None:
-    started = lab.switch.log.read_text(errors="replace").split("Ready", 1)[0]
-    assert not [line for line in started.splitlines() if "[ERR]" in line or "[CRIT]" in line or "[ALERT]" in line]
+    assert lab.bad_lines_at_start == []
 
 
 def test_both_profiles_and_the_trunk_are_up(lab: Lab) -> None:
     status = lab.api("sofia", "status")
     assert "sip:mod_sofia@127.0.0.1:" in status
-    assert status.count("RUNNING (0)") == 2
+    assert len(re.findall(r"RUNNING \(\d+\)", status)) == 2
     assert "musterbau-1" in status
 
 
