@@ -1,6 +1,7 @@
 """The targets of the Makefile, inside the virtual environment: `python -m operations <target>`."""
 
 import importlib
+import os
 import sys
 
 from operations.screen import Trouble, complain
@@ -40,6 +41,8 @@ if __name__ == "__main__":
     except Trouble as trouble:
         complain(trouble)
         sys.exit(1)
+    except BrokenPipeError:         # whoever read us has seen enough
+        os._exit(141)
     except KeyboardInterrupt:
         print("\nInterrupted: the same command goes on from here", file=sys.stderr)
         sys.exit(130)

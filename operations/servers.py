@@ -29,7 +29,7 @@ from operations.places import SERVERS_RUN, VAR
 from operations.ports import refuse_taken_ports
 from operations.screen import Trouble, step
 from operations.secrets_file import keep_secrets, write_private
-from operations.supervision import Program, Supervisor, is_alive, last_line
+from operations.supervision import ProcessState, Program, Supervisor, is_alive, last_line
 
 SERVICES = ("routing", "callback", "voicemail", "presence")
 LOGIN_ROLES = ("pbx_admin", *(f"pbx_{service}" for service in SERVICES))
@@ -201,7 +201,8 @@ def _postgres_ready() -> bool:
     except psycopg2.OperationalError as error:
         if "password authentication failed" in str(error):
             raise Trouble(f"The PostgreSQL on port {places.postgres_port()} refuses the password of this clone",
-                          f"it belongs to another one: stop it, or remove {CLUSTER} to begin anew") from error
+                          "it belongs to another: `make down` there, or move this clone's ports with PBX_PORTS"
+                          ) from error
         return False
     return True
 
@@ -367,7 +368,13 @@ def supervisor() -> Supervisor:
 
 
 def running() -> bool:
-    states = supervisor().states() if CLUSTER.exists() else {}
+    states: dict[str, ProcessState] = {}
+    if CLUSTER.exists():
+        ours = supervisor()
+        states = ours.states()
+        if states and ours.runs_otherwise():
+            raise Trouble("PostgreSQL and RabbitMQ of this clone run with other ports or programs",
+                          "`make down`, then try again")
     return bool(states) and all(state.running for state in states.values()) and _postgres_ready() \
         and _broker_answers()
 
@@ -397,9 +404,6 @@ def start(*, wait_for_broker: bool = True) -> None:
                 ours.start()
                 _wait_until_ready(ours, wanted)
         else:
-            if ours.runs_otherwise():
-                raise Trouble("PostgreSQL and RabbitMQ of this clone run with other ports or programs",
-                              "`make down`, then try again")
             for name, state in ours.states().items():
                 if not state.running:
                     ours.start_program(name)
