@@ -251,8 +251,6 @@ class InboundClient:
                 self._log.warning("esl_connect_failed", reason=str(error))
             else:
                 connection.closed.wait()
-                self._up.clear()
-                self._settled.clear()
                 self._fail_jobs(connection.failure)
                 if "silent" in str(connection.failure):
                     self.counters.silences += 1
@@ -267,6 +265,7 @@ class InboundClient:
             self.port,
             self._password,
             on_event=self._take,
+            on_close=self._down,
             command_timeout_s=self._command_timeout_s,
             silence_limit_s=self._heartbeat_timeout_s,
         )
@@ -315,12 +314,14 @@ class InboundClient:
                 self._attempt = 0
 
     def _drop_connection(self, failure: EslError) -> None:
-        connection = self._connection
+        if self._connection is not None:
+            self._connection.close(failure)
+        self._fail_jobs(failure)
+
+    def _down(self) -> None:
+        """Called by the connection, of which there is never more than one, the moment it closes."""
         self._up.clear()
         self._settled.clear()
-        if connection is not None:
-            connection.close(failure)
-        self._fail_jobs(failure)
 
     def _fail_jobs(self, failure: EslError | None) -> None:
         reason = failure if isinstance(failure, ConnectionLost) else ConnectionLost(str(failure))

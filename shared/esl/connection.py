@@ -201,7 +201,7 @@ class EslConnection(ESLProtocol):  # type: ignore[misc]
                 if closed.is_set():
                     return
                 if frame.content_type == EVENT_PLAIN:
-                    self._on_event(Event(frame.body))
+                    self._on_event(frame.event())
                 else:
                     self._take(frame)
             # With a peer that always has more, recv never waits; let the others run.
@@ -258,8 +258,12 @@ class EslConnection(ESLProtocol):  # type: ignore[misc]
         self.closed.set()
         waiting: list[AsyncResult[_Incoming]] = list(self._commands_sent)
         self._commands_sent.clear()
+        reason = self.failure
+        if not isinstance(reason, ConnectionLost | CallEnded):
+            # Somebody else's fault: all that these commands know is that the line is gone.
+            reason = ConnectionLost(str(reason))
         for answer in waiting:
-            answer.set_exception(self.failure)
+            answer.set_exception(reason)
         self._auth_request_event.set()
         if self.sock is not None:
             with contextlib.suppress(OSError):  # the peer was first

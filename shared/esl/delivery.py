@@ -71,8 +71,11 @@ class Delivery:
         """Queue the event if it is for this handler; False when the queue is full."""
         if self._handler is None:
             return True
-        if self._names is not None and not self._wants(event):
-            return True
+        names = self._names
+        if names is not None:
+            name = event.name
+            if name not in names and (name != "CUSTOM" or f"CUSTOM {event.subclass}" not in names):
+                return True
         size = event.size_bytes
         if len(self._items) >= self._limit or self._bytes + size > self._bytes_limit:
             return False
@@ -81,11 +84,6 @@ class Delivery:
         if not self._wake.is_set():
             self._wake.set()
         return True
-
-    def _wants(self, event: Event) -> bool:
-        assert self._names is not None
-        name = event.name
-        return name in self._names or (name == "CUSTOM" and f"CUSTOM {event.subclass}" in self._names)
 
     def clear(self) -> int:
         """Drop what waits, resync marks too; how many events that were."""

@@ -1,8 +1,11 @@
 """A typed event over the plain text FreeSWITCH sent; a header is looked for when somebody asks.
 
-A channel event has about 3.7 KB in 100 headers and the product reads a handful of them, so nothing is
+A channel event has 4 to 6 KB in 100 to 140 headers and the product reads a handful of them, so nothing is
 parsed ahead. Lines are split before anything is decoded: values are percent-encoded one by one
 (switch_event_serialize in switch_event.c), and a value that decodes to a line break stays one value.
+
+The text is held as a str of one byte a character (latin-1): finding and cutting in it is a third faster than in
+bytes, and any byte survives. Of what FreeSWITCH encoded, only an inner body has bytes above ASCII.
 """
 
 from __future__ import annotations
@@ -12,17 +15,42 @@ from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from shared.esl.errors import MissingHeader
+from shared.esl.event_names import EVENT_NAMES
 
-_UNDEFINED = b"_undef_"  # what switch_event_serialize writes for an empty value
-_NAME_PREFIX = b"Event-Name: "
+_UNDEFINED = "_undef_"  # what switch_event_serialize writes for an empty value
+# A channel event has no body (nothing in switch_core*.c adds one) but CHANNEL_HANGUP_COMPLETE, which may
+# carry the XML of the call (switch_core_state_machine.c): for the others the end need not be looked for.
+_CHANNEL = "\nEvent-Name: CHANNEL_"
+_HANGUP_COMPLETE = "\nEvent-Name: CHANNEL_HANGUP_C"
+_EVENT_NAME = "\nEvent-Name: "
 _URL_UNSAFE = frozenset(b'\r\n #%&+:;<=>?@[\\]^`{|}"')  # SWITCH_URL_UNSAFE in switch_utils.h
 _HEX = frozenset(b"0123456789ABCDEF")
 _ENCODED = tuple(
     b"%%%02X" % byte if byte < 0x20 or byte > 0x7E or byte in _URL_UNSAFE else bytes((byte,)) for byte in range(256)
 )
 
-_needles: dict[str, tuple[bytes, bytes]] = {}
-_names: dict[bytes, str] = {}
+_needles: dict[str, str] = {}
+_decoded: dict[str, str] = {}  # names and addresses come again and again
+
+
+def _needle(header: str) -> str:
+    needle = "\n" + header.encode().decode("latin-1") + ": "
+    if len(_needles) < 4096:
+        _needles[header] = needle
+    return needle
+
+
+def _decode(value: str) -> str:
+    """A value that is more than plain ASCII, percent-decoded once; what is not UTF-8 is replaced."""
+    known = _decoded.get(value)
+    if known is not None:
+        return known
+    text = unquote_to_bytes(value.encode("latin-1")).decode("utf-8", "replace")
+    if len(value) <= 200:
+        if len(_decoded) >= 4096:
+            _decoded.clear()
+        _decoded[value] = text
+    return text
 
 
 def encode_value(text: str) -> bytes:
@@ -41,29 +69,35 @@ def encode_value(text: str) -> bytes:
     return bytes(encoded)
 
 
-def decode_value(value: bytes) -> str:
-    """Percent-decoded exactly once; bytes that are not UTF-8 become replacement characters."""
-    if b"%" in value:
-        value = unquote_to_bytes(value)
-    return value.decode("utf-8", "replace")
-
-
 class Event:
     """One event, immutable. Header names are those FreeSWITCH writes, upper and lower case included."""
 
-    __slots__ = ("_end", "_headers", "_raw")
+    __slots__ = ("_end", "_headers", "_text")
 
     def __init__(self, raw: bytes) -> None:
-        """raw is the event's plain text: encoded headers, a blank line, an inner body if there is one."""
-        self._raw = raw
-        end = raw.find(b"\n\n")
-        self._end = len(raw) if end < 0 else end
+        """raw is the event's plain text: encoded headers, a blank line, an inner body if there is one.
+
+        A line break in front of it is allowed, and spares the parser a copy.
+        """
+        text = raw.decode("latin-1")
+        if not text.startswith("\n"):
+            text = "\n" + text
+        if text.startswith(_CHANNEL) and text.endswith("\n\n") and not text.startswith(_HANGUP_COMPLETE):
+            self._end = len(text) - 2
+        else:
+            end = text.find("\n\n", 1)
+            if end < 0:
+                text = text.rstrip("\n") + "\n"
+                end = len(text) - 1
+            self._end = end
+        # From here on every header begins after a line break and ends before one.
+        self._text = text
         self._headers: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, headers: Mapping[str, str], body: str = "") -> Event:
         """An event made of plain values, as the switch would have sent it."""
-        lines = [name.encode() + b": " + (encode_value(value) or _UNDEFINED) for name, value in headers.items()]
+        lines = [name.encode() + b": " + (encode_value(value) or b"_undef_") for name, value in headers.items()]
         inner = body.encode()
         if inner:
             lines.append(b"Content-Length: %d" % len(inner))
@@ -71,17 +105,11 @@ class Event:
 
     @property
     def name(self) -> str:
-        raw = self._raw
-        if raw.startswith(_NAME_PREFIX):
-            stop = raw.find(b"\n", 12, self._end)
-            value = raw[12 : stop if stop >= 0 else self._end]
-            known = _names.get(value)
-            if known is not None:
-                return known
-            text = decode_value(value)
-            if len(_names) < 1000:
-                _names[value] = text
-            return text
+        text = self._text
+        if text.startswith(_EVENT_NAME):
+            name = text[13 : text.find("\n", 13)]
+            if name in EVENT_NAMES:
+                return name
         return self.require("Event-Name")
 
     @property
@@ -100,37 +128,27 @@ class Event:
         if length is None or not length.isdecimal():
             return None
         start = self._end + 2
-        return self._raw[start : start + int(length)].decode("utf-8", "replace")
+        return self._text[start : start + int(length)].encode("latin-1").decode("utf-8", "replace")
 
     @property
     def size_bytes(self) -> int:
-        return len(self._raw)
+        return len(self._text)
 
     def get(self, header: str) -> str | None:
         """The header's value, decoded once; None when it is absent or the switch says _undef_."""
-        found = _needles.get(header)
-        if found is None:
-            first = header.encode() + b": "
-            found = (first, b"\n" + first)
-            if len(_needles) < 4096:
-                _needles[header] = found
-        first, needle = found
-        raw = self._raw
-        end = self._end
-        if raw.startswith(first):
-            start = len(first)
-        else:
-            start = raw.find(needle, 0, end)
-            if start < 0:
-                return None
-            start += len(needle)
-        stop = raw.find(b"\n", start, end)
-        value = raw[start : stop if stop >= 0 else end]
-        if value == _UNDEFINED:
+        try:
+            needle = _needles[header]
+        except KeyError:
+            needle = _needle(header)
+        text = self._text
+        start = text.find(needle, 0, self._end)
+        if start < 0:
             return None
-        if b"%" in value:
-            value = unquote_to_bytes(value)
-        return value.decode("utf-8", "replace")
+        start += len(needle)
+        value = text[start : text.find("\n", start)]
+        if "%" in value or not value.isascii():
+            return _decode(value)
+        return None if value == _UNDEFINED else value
 
     def require(self, header: str) -> str:
         value = self.get(header)
@@ -146,22 +164,22 @@ class Event:
         """All headers that have a value; the first of two with the same name counts, as in get()."""
         if self._headers is None:
             found: dict[str, str] = {}
-            for line in self._raw[: self._end].split(b"\n"):
-                name, colon, value = line.partition(b": ")
+            for line in self._text[1 : self._end].split("\n"):
+                name, colon, value = line.partition(": ")
                 if colon and value != _UNDEFINED:
-                    found.setdefault(name.decode("utf-8", "replace"), decode_value(value))
+                    found.setdefault(name if name.isascii() else _decode(name), _decode(value))
             self._headers = MappingProxyType(found)
         return self._headers
 
     def raw(self) -> bytes:
         """The text as it came, for recordings."""
-        return self._raw
+        return self._text[1:].encode("latin-1")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Event) and self._raw == other._raw
+        return isinstance(other, Event) and self._text == other._text
 
     def __hash__(self) -> int:
-        return hash(self._raw)
+        return hash(self._text)
 
     def __repr__(self) -> str:
         kind = self.get("Event-Name") or "?"

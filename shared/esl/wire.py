@@ -59,6 +59,32 @@ class Frame:
         return f"Frame({self.content_type}, {len(self.body)} bytes)"
 
 
+class EventFrame(Frame):
+    """An event; its text is kept with the line break before it, which Event wants there."""
+
+    __slots__ = ("_text",)
+
+    content_type = EVENT_PLAIN
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    @property
+    def head(self) -> bytes:  # type: ignore[override]
+        return b"Content-Length: %d\nContent-Type: text/event-plain" % (len(self._text) - 1)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return _outer_headers(self.head)
+
+    @property
+    def body(self) -> bytes:  # type: ignore[override]
+        return self._text[1:]
+
+    def event(self) -> Event:
+        return Event(self._text)
+
+
 def _outer_headers(head: bytes) -> dict[str, str]:
     """First of two equal names wins: the switch writes its own headers before any text it passes on.
 
@@ -81,7 +107,9 @@ class FrameParser:
     """Bytes in any portion in, whole frames out; remembers what is incomplete."""
 
     def __init__(self, *, body_limit: int = BODY_LIMIT) -> None:
-        self._buffer = bytearray()
+        self._chunks: list[bytes] = []  # what is incomplete, with the line break before a body
+        self._have = 0
+        self._need = 0
         self._searched = 0
         self._head: bytes | None = None
         self._content_type = ""
@@ -91,46 +119,67 @@ class FrameParser:
     @property
     def in_frame(self) -> bool:
         """Whether the stream would be cut in the middle of a frame if it ended now."""
-        return self._head is not None or bool(self._buffer.strip(b"\n"))
+        return self._head is not None or any(chunk.strip(b"\n") for chunk in self._chunks)
 
     def feed(self, data: bytes) -> list[Frame]:
         """Raises ProtocolError for bytes that are no frame; the parser is of no use after that."""
-        buffer = self._buffer
-        buffer += data
+        if self._have:
+            self._chunks.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return []
+            data = b"".join(self._chunks)
         frames: list[Frame] = []
-        at = 0
-        size = len(buffer)
+        size = len(data)
+        at = 0 if self._head is None else 1
         while True:
             if self._head is None:
-                if at >= size:
-                    break
-                quick = _EVENT_HEAD.match(buffer, at)
+                quick = _EVENT_HEAD.match(data, at)
                 if quick is not None:
-                    self._begin_body(quick.group(), EVENT_PLAIN, int(quick.group(1)))
                     at = quick.end()
-                elif buffer[at] == 0x0A:
+                    end = at + int(quick.group(1))
+                    if end <= size:
+                        frames.append(EventFrame(data[at - 1 : end]))
+                        at = end
+                        continue
+                    self._begin_body(quick.group(), EVENT_PLAIN, end - at)
+                elif at >= size:
+                    break
+                elif data[at] == 0x0A:
                     at += 1
                     continue
                 else:
-                    end = buffer.find(b"\n\n", max(at, self._searched))
+                    end = data.find(b"\n\n", max(at, self._searched))
                     if end < 0:
                         if size - at > HEAD_LIMIT:
                             raise ProtocolError("a head longer than 1 MiB")
-                        self._searched = size - at - 1
                         break
-                    self._read_head(bytes(buffer[at:end]))
+                    self._read_head(data[at:end])
                     at = end + 2
                 self._searched = 0
-            if size - at < self._length:
+            end = at + self._length
+            if end > size:
                 break
-            body = bytes(buffer[at : at + self._length]) if self._length else b""
-            at += self._length
             assert self._head is not None
-            frames.append(Frame(self._content_type, self._head, body))
+            if self._content_type == EVENT_PLAIN:
+                frames.append(EventFrame(data[at - 1 : end]))
+            else:
+                frames.append(Frame(self._content_type, self._head, data[at:end]))
             self._head = None
-        if at:
-            del buffer[:at]
+            at = end
+        self._keep(data, at)
         return frames
+
+    def _keep(self, data: bytes, at: int) -> None:
+        if self._head is None:
+            rest = data[at:]
+            self._need = 0
+            self._searched = max(0, len(rest) - 1)  # the blank line may have begun
+        else:
+            rest = data[at - 1 :]
+            self._need = 1 + self._length
+        self._chunks = [rest]
+        self._have = len(rest)
 
     def _begin_body(self, head: bytes, content_type: str, length: int) -> None:
         if length > self._body_limit:

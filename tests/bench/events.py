@@ -34,7 +34,8 @@ HEADERS = (
     "Core-UUID",
 )
 ROUNDS = 3
-SPEED_EVENTS = {"greenswitch": 8_000, "ours": 80_000}
+SPEED_LIMIT_S = 15.0
+SPEED_EVENTS = {"greenswitch": 6_000, "ours": 50_000}
 FLOOD_EVENTS = 1_000_000
 FLOOD_PER_S = 50_000
 FLOOD_LIMIT_S = {"greenswitch": 6.0, "ours": 24.0}
@@ -146,22 +147,27 @@ def _wait_for_line() -> None:
 
 
 class _Count:
-    """Counts events whose headers have been read; the clock runs from the first to the last."""
+    """Counts events whose headers have been read; the clock runs from the subscription to the last."""
 
     def __init__(self, expected: int) -> None:
         from gevent.event import Event
 
         self.expected = expected
         self.seen = 0
-        self.began = 0.0
+        self.began = self.began_cpu = 0.0
         self.done = Event()
+        self.rates = {"events_per_s": 0, "events_per_cpu_s": 0}
+
+    def start(self, _client: object = None) -> None:
+        self.began, self.began_cpu = time.perf_counter(), time.process_time()
 
     def one(self) -> None:
-        if self.seen == 0:
-            self.began = time.perf_counter()
         self.seen += 1
-        if self.seen >= self.expected:
-            self.rate = self.seen / (time.perf_counter() - self.began)
+        if self.seen == self.expected:
+            self.rates = {
+                "events_per_s": round(self.seen / (time.perf_counter() - self.began)),
+                "events_per_cpu_s": round(self.seen / (time.process_time() - self.began_cpu)),
+            }
             self.done.set()
 
 
@@ -170,6 +176,7 @@ def take_with_ours(port: int, expected: int, slow: bool) -> dict[str, Any]:
 
     from shared.esl.client import InboundClient
     from shared.esl.events import Event
+    from shared.esl.wire import FrameParser
 
     count = _Count(expected)
 
@@ -180,7 +187,11 @@ def take_with_ours(port: int, expected: int, slow: bool) -> dict[str, Any]:
         if slow:
             gevent.sleep(SLOW_HANDLER_S)
 
-    client = InboundClient("127.0.0.1", port, PASSWORD, name="bench", events=["ALL"], on_event=handler)
+    # Handled is what was asked for by name, as the services do.
+    names = sorted({frame.event().name for frame in FrameParser().feed(b"".join(recorded_frames()))})
+    client = InboundClient(
+        "127.0.0.1", port, PASSWORD, name="bench", events=names, on_event=handler, on_resync=count.start
+    )
     client.start()
     if slow:
         _wait_for_line()
@@ -188,7 +199,7 @@ def take_with_ours(port: int, expected: int, slow: bool) -> dict[str, Any]:
         count.done.wait(20)
     counters = client.counters
     return {
-        "events_per_s": round(getattr(count, "rate", 0.0)),
+        **count.rates,
         "rss_mb": _peak_rss_mb(),
         "handled": count.seen,
         "received": counters.events_received,
@@ -215,13 +226,14 @@ def take_with_greenswitch(port: int, expected: int, slow: bool) -> dict[str, Any
     esl = greenswitch.InboundESL("127.0.0.1", port, PASSWORD)
     esl.register_handle("*", handler)
     esl.connect()
+    count.start()
     esl.send("event plain ALL")
     if slow:
         _wait_for_line()
     else:
         count.done.wait(20)
     return {
-        "events_per_s": round(getattr(count, "rate", 0.0)),
+        **count.rates,
         "rss_mb": _peak_rss_mb(),
         "handled": count.seen,
         "received": count.seen + esl._esl_event_queue.qsize(),
@@ -253,12 +265,12 @@ def _taken(process: subprocess.Popen[str]) -> dict[str, Any]:
     return report
 
 
-def _speed(who: str) -> float:
+def _speed(who: str) -> dict[str, float]:
     expected = SPEED_EVENTS[who]
     sender = _process("send", expected)
     taker = _process("take", who, _line(sender), expected)
     try:
-        return float(_taken(taker)["events_per_s"])
+        return _taken(taker)
     finally:
         sender.kill()
         sender.communicate()
@@ -275,10 +287,20 @@ def _flood(who: str) -> dict[str, Any]:
         sender.communicate()
 
 
+def events_speed() -> dict[str, dict[str, float]]:
+    """Medians of interleaved rounds, as many as fit: events delivered with the product's headers read."""
+    began = time.monotonic()
+    rounds: list[dict[str, dict[str, float]]] = []
+    while len(rounds) < ROUNDS and (not rounds or time.monotonic() - began < SPEED_LIMIT_S):
+        rounds.append({who: _speed(who) for who in SPEED_EVENTS})
+    return {
+        figure: {who: statistics.median(one[who][figure] for one in rounds) for who in SPEED_EVENTS}
+        for figure in ("events_per_s", "events_per_cpu_s")
+    }
+
+
 def events_per_s() -> dict[str, float]:
-    """Medians of interleaved rounds: events delivered with the product's headers read."""
-    rounds = [{who: _speed(who) for who in SPEED_EVENTS} for _ in range(ROUNDS)]
-    return {who: statistics.median(one[who] for one in rounds) for who in SPEED_EVENTS}
+    return events_speed()["events_per_s"]
 
 
 def events_flood() -> dict[str, dict[str, Any]]:
@@ -292,9 +314,9 @@ def events_rss_mb(flood: dict[str, dict[str, Any]] | None = None) -> dict[str, f
 
 def figures() -> dict[str, Any]:
     """The two figures of bench.json, and what stands behind the second one."""
-    speed = events_per_s()
+    speed = events_speed()
     flood = events_flood()
-    return {"events_per_s": speed, "events_rss_mb": events_rss_mb(flood), "events_flood": flood}
+    return {**speed, "events_rss_mb": events_rss_mb(flood), "events_flood": flood}
 
 
 def main(args: list[str]) -> None:

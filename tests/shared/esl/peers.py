@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 import gevent
 from gevent import socket
 from gevent.event import Event as Flag
+from gevent.lock import BoundedSemaphore
 from gevent.server import StreamServer
 
 from shared.esl.commands import Command
@@ -22,11 +23,13 @@ class Peer:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self._writing = BoundedSemaphore(1)
         self._parser = CommandParser()
         self._commands: list[Command] = []
 
     def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
+        with self._writing:
+            self.sock.sendall(data)
 
     def event(self, name: str, body: bytes = b"", **headers: str) -> None:
         named = {key.replace("_", "-"): value for key, value in headers.items()}

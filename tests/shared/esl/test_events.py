@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.esl.errors import MissingHeader
-from shared.esl.events import Event, decode_value, encode_value
+from shared.esl.events import Event, encode_value
 from shared.esl.wire import FrameParser
 
 RECORDING = Path(__file__).parent / "recordings" / "bridged_call.esl"
@@ -92,11 +92,12 @@ def test_an_event_cannot_be_changed() -> None:
         event.headers()["Event-Name"] = "Y"  # type: ignore[index]
 
 
-@given(st.text(max_size=60).filter(lambda text: "%" not in text))
+@given(st.text(max_size=60).filter(lambda text: text not in ("_undef_",) and "%" not in text))
 def test_what_the_switch_encodes_is_decoded(text: str) -> None:
     encoded = encode_value(text.encode("utf-8", "replace").decode())
     assert b"\n" not in encoded
-    assert decode_value(encoded) == text.encode("utf-8", "replace").decode()
+    found = Event(b"X: " + encoded + b"\n\n").get("X")
+    assert found == text.encode("utf-8", "replace").decode()
 
 
 def test_the_switch_leaves_what_looks_encoded_as_it_is() -> None:

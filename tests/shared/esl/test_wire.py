@@ -161,7 +161,7 @@ _PIECES = (
 
 
 def rubbish(drawn: bytes) -> bytes:
-    return b"".join(_PIECES[byte] if byte < len(_PIECES) else bytes((byte,)) for byte in drawn)
+    return b"".join(_PIECES[byte & 63] if byte & 63 < len(_PIECES) else bytes((byte,)) for byte in drawn)
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), database=None)
