@@ -10,6 +10,7 @@ Every process finds what it needs in its environment, and only there; <run>/env 
 
 import hashlib
 import os
+import shlex
 import shutil
 import socket
 import sys
@@ -122,7 +123,7 @@ def create(name: str, *, switch: str | None = None, given: Mapping[str, str] | N
         with progress(f"migrating the database {database}"):
             migrate.up(instance.env["PBX_ADMIN_DATABASE_URL"])
     demo_company.ensure(instance.env)
-    write_private(run / "env", "".join(f"{key}={value}\n" for key, value in instance.env.items()))
+    write_private(run / "env", "".join(f"{key}={shlex.quote(value)}\n" for key, value in instance.env.items()))
     return instance
 
 
@@ -133,7 +134,7 @@ def load(name: str) -> Instance:
         lines = (run / "env").read_text().splitlines()
     except FileNotFoundError:
         raise Trouble(f"There is no instance {name} yet", "start it with `make up`") from None
-    env = dict(line.split("=", 1) for line in lines if line)
+    env = dict(shlex.split(line)[0].split("=", 1) for line in lines if line)
     return Instance(name, run, env["PBX_SWITCH"], env)
 
 

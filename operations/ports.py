@@ -16,7 +16,7 @@ def refuse_taken_ports(wanted: Mapping[int, str], udp: Iterable[int] = (), host:
             if _taken(host, port, kind):
                 raise Trouble(
                     f"Port {port} ({purpose}) is taken{_holder(port)}",
-                    "stop that program, or move all ports of this clone with PBX_PORTS (README, Settings)",
+                    "stop that program, or move all ports of this clone with PBX_PORTS (docs/settings.md)",
                 )
 
 

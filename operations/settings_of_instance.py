@@ -1,6 +1,6 @@
 """What every process of an instance finds in its environment: names, ports, addresses, secrets.
 
-The README lists the variables ("Settings"). Those in MAY_BE_GIVEN are taken from the environment of
+docs/settings.md lists the variables. Those in MAY_BE_GIVEN are taken from the environment of
 `make up` when they are set there, to point the suite at an existing switch, trunk or mail server.
 """
 
@@ -20,6 +20,7 @@ MAY_BE_GIVEN = (
     "PBX_SIP_IP", "PBX_SIP_INTERNAL_PORT", "PBX_SIP_EXTERNAL_PORT", "PBX_RTP_START", "PBX_RTP_END",
     "PBX_TRUNK_HOST", "PBX_TRUNK_PORT",
     "PBX_ESL_HOST", "PBX_ESL_PORT", "PBX_ESL_PASSWORD",
+    "PBX_HOME_COUNTRY", "PBX_CALLBACK_DIAL_WITHIN_S", "PBX_CALLBACK_KEEP_DAYS",
     "PBX_SMTP_HOST", "PBX_SMTP_PORT", "PBX_SMTP_USER", "PBX_SMTP_PASSWORD", "PBX_SMTP_TLS", "PBX_MAIL_FROM",
 )
 
