@@ -86,7 +86,7 @@ class Stage:
         return f"lamp+{extension}-{position}-{self.secrets['lamp_keys'][device]}"
 
     def extension(self, first_name: str) -> str:
-        return self._person(first_name)["extension"]
+        return str(self._person(first_name)["extension"])
 
     def subscriber_id(self, first_name: str) -> int:
         return int(self._person(first_name)["subscriber_id"])
@@ -214,5 +214,5 @@ class Sound:
                 continue
             spectrum = numpy.abs(numpy.fft.rfft(part * numpy.hanning(window), n=window * 4))
             loudest = spectrum.argmax() * self.rate / (window * 4)
-            found += abs(loudest - tone_hz) <= tolerance_hz
+            found += int(abs(loudest - tone_hz) <= tolerance_hz)
         return found * window / self.rate
