@@ -304,7 +304,10 @@ class InboundClient:
             on_resync(self)
         except Exception as error:
             # Without it the handler's picture is wrong, so this connection is of no use.
-            self._log.exception("resync_failed")
+            if isinstance(error, EslError):
+                self._log.warning("resync_failed", reason=str(error))
+            else:
+                self._log.exception("resync_failed")
             connection.close(ConnectionLost(f"resync failed: {error}"))
             return
         if not connection.closed.is_set():

@@ -159,9 +159,20 @@ class LiveSwitch:
             folder.mkdir(exist_ok=True)
             command += [f"-{option}", str(folder)]
         (self.folder / "conf" / "freeswitch.xml").write_text(text)
+        self._command = command
+        self._spawn()
+
+    def _spawn(self) -> None:
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+
+    def restart(self) -> None:
+        """Killed, and up again on the same ports."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self._spawn()
 
     def stop(self) -> None:
         if self.process is not None:
