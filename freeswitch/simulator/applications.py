@@ -200,9 +200,9 @@ def _intercept(channel: Channel, data: str) -> None:
         log.info("nothing to intercept", data=data)
         return
     # switch_ivr_intercept_session asks for the flags CF_BRIDGED and CF_ANSWERED; the application then just ends.
-    if is_true(channel.variable("intercept_unbridged_only")) and found.partner is not None:
+    if is_true(channel.get_variable("intercept_unbridged_only")) and found.partner is not None:
         return
-    if is_true(channel.variable("intercept_unanswered_only")) and found.answered:
+    if is_true(channel.get_variable("intercept_unanswered_only")) and found.answered:
         return
     bridge.intercept(channel, found)
     raise NotReady
@@ -271,4 +271,4 @@ APPLICATIONS: dict[str, Callable[[Channel, str], None]] = {
     "unhold": lambda channel, data: _hold(channel, False),
     "socket": outbound.socket_application,
 }
-_NEED_MEDIA = frozenset(("playback", "record", "play_and_get_digits", "read"))
+_NEED_MEDIA = frozenset(("intercept", "playback", "record", "play_and_get_digits", "read"))

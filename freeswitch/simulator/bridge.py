@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 
 from freeswitch.simulator import names
@@ -122,8 +124,6 @@ def live_as_the_other_leg(channel: Channel) -> None:
         channel.set_state(names.CS_PARK)
     elif channel.get_variable("transfer_after_bridge"):
         transfer_after_bridge(channel)
-    elif channel.intercepted:
-        channel.hangup("PICKED_OFF")
     elif not channel.answered:
         channel.hangup("ORIGINATOR_CANCEL")
     else:
@@ -154,34 +154,51 @@ def handle_cause(channel: Channel, cause: str) -> None:
 
 def intercept(channel: Channel, target: Channel) -> None:
     """switch_ivr_intercept_session: takes target's call over, its partner is picked off."""
-    partner = target.partner
-    if partner is not None:
-        partner.intercepted = True
-    target.set_variable("transfer_after_bridge", None)
-    target.set_variable("park_after_bridge", "false")
-    if not target.answered:
-        target.answer()
+    if target is channel:
+        return
+    if is_true(channel.get_variable("intercept_unbridged_only")) and target.partner is not None:
+        return
+    if is_true(channel.get_variable("intercept_unanswered_only")) and target.answered:
+        return
+    partner = target.other_leg()
     channel.answer()
-    if partner is not None:
-        target.partner = None
-        partner.partner = None
+    target.answer()
+    target.intercepted = True
+    bridge_uuids(channel, target)
+    if partner is not None and partner is not channel:
         partner.hangup("PICKED_OFF")
-    bridge_uuids(target, channel)
 
 
 def bridge_uuids(one: Channel, other: Channel) -> None:
     """switch_ivr_uuid_bridge: both leave what they do; `one` leads, the other is led."""
-
     one.leads_to = other
-    other.hunt_profile = one.hunt_profile = None
+    for leg, to in ((one, other), (other, one)):
+        leg.hunt_profile = None
+        leg.originating = False
+        leg.transferring = True
+        leg.profile.transfer_source = f"{int(time.time())}:{names.new_uuid()}:uuid_br:{to.uuid}"
+        leg.variables.push("transfer_history", leg.profile.transfer_source)
+        leg.set_variable("transfer_source", leg.profile.transfer_source)
+    one.sort_caller_id()
+    one.other_profile = ("originatee", other.profile.clone())
+    other.other_profile = ("originator", one.profile.clone())
     other.set_state(names.CS_HIBERNATE)
     one.set_state(names.CS_SOFT_EXECUTE)
 
 
 def lead(channel: Channel) -> None:
-    """CS_SOFT_EXECUTE: the leading leg of bridge_uuids; what is left alone at the end hangs up."""
+    """uuid_bridge_on_soft_execute: the leading leg; afterwards what is left of its dialplan runs."""
     other, channel.leads_to = channel.leads_to, None
-    if other is not None and not other.down:
-        connect(channel, other)
+    if other is None or not channel.wait(
+        lambda: other.running_state == names.CS_HIBERNATE or other.down, timeout_s=5.0, watching=other
+    ):
+        channel.hangup("DESTINATION_OUT_OF_ORDER")
+        return
+    if other.down:
+        channel.hangup("ORIGINATOR_CANCEL")
+        return
+    channel.event("CHANNEL_EXECUTE", Application="uuid_bridge", **{"Application-Data": other.uuid})
+    other.event("CHANNEL_EXECUTE", Application="uuid_bridge", **{"Application-Data": channel.uuid})
+    connect(channel, other)
     if channel.state == names.CS_SOFT_EXECUTE:
-        channel.hangup("NORMAL_CLEARING" if other is not None else "DESTINATION_OUT_OF_ORDER")
+        channel.set_state(names.CS_EXECUTE)

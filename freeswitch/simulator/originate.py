@@ -154,6 +154,8 @@ class _Group:
         self.timeout_s = self._timeout_s()
         self.refusal = "DESTINATION_OUT_OF_ORDER"
         self.told_caller = False
+        self.time_is_up = False
+        self.refused_leg = False
 
     def _timeout_s(self) -> int:
         if leading_int(self.variables.get("originate_timeout")) > 0:
@@ -166,7 +168,13 @@ class _Group:
 
     def ring(self, legs: tuple[Leg, ...]) -> tuple[Outcome, bool]:
         for leg in legs:
+            self.refused_leg = False
             self._start_leg(leg)
+            fatal = self.variables.get("fail_on_single_reject")
+            if self.refused_leg and fatal is not None and (is_true(fatal) or self._is_fatal(self.refusal)):
+                for attempt in self.attempts:
+                    attempt.channel.hangup(self.refusal)
+                return self._failed(self.refusal), True
         if not self.attempts:
             return self._failed(self.refusal), False
         if self.channel is not None:
@@ -195,6 +203,7 @@ class _Group:
         except Refused as refused:
             log.info("no leg", endpoint=leg.endpoint, target=leg.target, cause=refused.cause)
             self.refusal = refused.cause
+            self.refused_leg = True
             if leg.endpoint == "sofia":
                 self._unmade_leg()
             return
@@ -314,6 +323,7 @@ class _Group:
         while True:
             self.news.clear()
             elapsed_s = int(time.time()) - started_at
+            self.time_is_up = self.time_is_up or elapsed_s >= self.timeout_s
             self._check_leg_timers(elapsed_s)
             winner = next((one for one in self.attempts if one.channel.answered and not one.channel.down), None)
             if winner is not None:
@@ -326,11 +336,30 @@ class _Group:
             if early is not None and early_ok:
                 return early, False
             self._tell_caller_ringing()
-            if elapsed_s >= self.timeout_s:
+            if self._all_over(elapsed_s >= self.timeout_s):
                 return None, True
             if self.channel is not None:
                 self.channel.obey_messages()
             self.news.wait(max(0.005, 1.0 - time.time() % 1.0))  # the switch counts whole epoch seconds
+
+    def _all_over(self, timed_out: bool) -> bool:
+        """Time is up, or one refusal counts for all (fail_on_single_reject).
+
+        With a list of causes in that variable time is never up: then only a leg refused for one of them ends
+        the ringing (`ok` in switch_ivr_originate.c).
+        """
+        fatal = self.variables.get("fail_on_single_reject")
+        if fatal is None:
+            return timed_out
+        if not timed_out and not any(one.channel.down for one in self.attempts):
+            return False
+        if is_true(fatal):
+            return True
+        return any(one.channel.down and self._is_fatal(one.channel.hangup_cause) for one in self.attempts)
+
+    def _is_fatal(self, cause: str | None) -> bool:
+        fatal = self.variables.get("fail_on_single_reject", "")
+        return ((cause or "").lower() in fatal.lower()) != fatal.startswith("!")
 
     def _check_leg_timers(self, elapsed_s: int) -> None:
         for attempt in self.attempts:
@@ -360,7 +389,7 @@ class _Group:
         for attempt in self.attempts:
             if attempt is winner or attempt.channel.down:
                 continue
-            if timed_out:
+            if timed_out or (self.time_is_up and winner is None):
                 cause = "NO_ANSWER"
             elif self._caller_gone():
                 cause = "ORIGINATOR_CANCEL"
@@ -404,6 +433,8 @@ class _Group:
     def _cause_of_failure(self, timed_out: bool) -> str:
         if timed_out:
             return "NO_ANSWER"
+        if self.channel is not None and self.channel.intercepted and not self.channel.ready:
+            return "PICKED_OFF" if not self._caller_gone() else "ORIGINATOR_CANCEL"
         if self._caller_gone():
             return "ORIGINATOR_CANCEL"
         return self.attempts[0].channel.hangup_cause or "ORIGINATOR_CANCEL"

@@ -424,6 +424,34 @@ def killed_and_transferred(lab: Lab, telephones: Telephones) -> None:
     other.wait_for("ended")
 
 
+def picked_up(lab: Lab, telephones: Telephones) -> None:
+    """Clara takes the call that rings at Bernd's."""
+    lab.answer = _answer(_bridge(BERND))
+    call = telephones["anna"].dial("22")
+    ring = telephones["bernd"].wait_for_ring()
+    call.wait_for("ringing")
+    gevent.sleep(0.3)
+    lab.answer = _answer({"pbx_step": "pickup", "pbx_pickup": lab.questions[-1].leg_uuid})
+    taken = telephones["clara"].dial("55").wait_for("answered")
+    call.wait_for("answered")
+    ring.wait_for("ended")
+    gevent.sleep(0.5)
+    taken.hangup()
+    call.wait_for("ended")
+
+
+def one_refuses_for_both(lab: Lab, telephones: Telephones) -> None:
+    """fail_on_single_reject: Bernd declines, and Clara's telephone falls silent, too."""
+    lab.answer = _answer(_bridge(f"{{fail_on_single_reject=CALL_REJECTED}}{BERND},{CLARA}"))
+    call = telephones["anna"].dial("22")
+    ring = telephones["bernd"].wait_for_ring()
+    other = telephones["clara"].wait_for_ring()
+    gevent.sleep(0.3)
+    ring.reject(603)
+    other.wait_for("ended")
+    call.wait_for("ended")
+
+
 def registration(lab: Lab, telephones: Telephones) -> None:
     telephones["anna-soft"].register()
     telephones["anna-soft"].unregister()
@@ -433,5 +461,5 @@ FLOWS: tuple[Flow, ...] = (
     registration, answered, caller_hangs_up, cancelled, no_answer, busy, rejected_busy_tone, unregistered, two_legs,
     two_legs_one_busy_one_silent, user_without_routing, to_the_carrier, from_the_carrier, held, rejected, announced,
     message_ended_by_key, message_ended_by_silence, message_ended_by_the_caller, digits_are_read,
-    service_that_says_nothing, click_to_dial, killed_and_transferred,
+    service_that_says_nothing, click_to_dial, killed_and_transferred, picked_up, one_refuses_for_both,
 )  # fmt: skip
