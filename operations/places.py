@@ -29,8 +29,9 @@ VAR_ELSEWHERE = Path("/var/lib/business-telephone-system")
 def ports_base() -> int:
     """All ports are counted from here; PBX_PORTS moves a second clone out of the first one's way."""
     text = os.environ.get("PBX_PORTS", str(DEFAULT_PORTS))
-    if not text.isdigit() or not 1024 <= int(text) <= 64000:
-        raise Trouble(f"PBX_PORTS={text!r} is not a port from 1024 to 64000", "use for example PBX_PORTS=27000")
+    # From 32768 on Linux takes ports for outgoing connections (ip_local_port_range), so one may be gone any time.
+    if not text.isdigit() or not 1024 <= int(text) <= 31000:
+        raise Trouble(f"PBX_PORTS={text!r} is not a port from 1024 to 31000", "use for example PBX_PORTS=27000")
     return int(text)
 
 
