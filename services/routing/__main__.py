@@ -10,6 +10,7 @@ import signal
 import time
 from pathlib import Path
 
+import gevent
 import structlog
 from gevent import Timeout
 from gevent.event import Event
@@ -20,6 +21,7 @@ from services.routing.api import forwardings as forwardings_api
 from services.routing.call import Answer, Answers
 from services.routing.directory import Directory
 from services.routing.memory import Memory
+from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
 from services.routing.registrations import Registrations
 from services.routing.ringing import Ringing
@@ -67,6 +69,7 @@ class Service:
             settings.esl_host, settings.esl_port, settings.esl_password, name="routing", events=_EVENTS,
             on_event=self._heard, on_resync=lambda _client: self._registrations.resync(),
         )
+        self._pickups = Pickups(lambda leg_uuid: gevent.spawn(self._hang_up, leg_uuid))
         self._registrations = Registrations(
             self._client, self._directory, self._switch_directory, settings.database_url)
         self._calls = OutboundServer("127.0.0.1", settings.call_port, self.answer)
@@ -116,7 +119,10 @@ class Service:
         began = time.perf_counter()
         asked = question.read(call.channel)
         self._ringing.ends(asked.leg_uuid)
+        self._pickups.failed(asked.leg_uuid)
         answer = self._decide(asked)
+        if "pbx_pickup" in answer.variables:
+            self._pickups.begins(asked.leg_uuid, answer.variables["pbx_pickup"])
         call.command(commands.hand_back(answer.variables))
         call.close()
         took_s = time.perf_counter() - began
@@ -146,6 +152,12 @@ class Service:
             limit.close()
         return Answer(dict(commands.FALLBACK), rung="fallback")
 
+    def _hang_up(self, leg_uuid: str) -> None:
+        try:
+            self._client.api("uuid_kill", leg_uuid, "NORMAL_CLEARING")
+        except EslError as error:  # mostly: it is gone already
+            log.info("leg not hung up", call_id=leg_uuid, reason=str(error))
+
     def _heard(self, event: SwitchEvent) -> None:
         if event.name == "CUSTOM":
             self._registrations.registered(event)
@@ -155,6 +167,7 @@ class Service:
             return
         if record["kind"] == "ended":
             self._ringing.ends(record["call_id"])
+            self._pickups.ended(record["call_id"])
         self._recorder.note(record)
 
 

@@ -1,0 +1,178 @@
+"""Routing as a process at a real FreeSWITCH: killed, hung, without its database, and its directory kept right."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gevent
+import pytest
+
+from operations.instance import find_freeswitch
+from shared.esl.errors import CommandRejected
+from tests.routing.lab import Lab, running_lab
+
+pytestmark = [
+    pytest.mark.live, pytest.mark.slow,
+    pytest.mark.skipif(find_freeswitch() is None, reason="there is no FreeSWITCH on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("routing")) as one:
+        for device in ("anna-desk", "bernd-desk", "clara-desk", "david-desk", "emma-desk", "felix-desk", "greta-desk"):
+            one.telephones[device].register()
+        wait_until(lambda: cached(one, "24@musterbau.example"))  # the last of those the tests ask for is primed
+        yield one
+
+
+def wait_until(look, within_s: float = 10.0):
+    with gevent.Timeout(within_s):
+        while not (found := look()):
+            gevent.sleep(0.05)
+    return found
+
+
+def cached(lab: Lab, entry: str, variable: str = "pbx_company") -> str:
+    with lab.client() as client:
+        try:
+            return client.api("user_data", entry, "var", variable)
+        except CommandRejected:  # nothing there: -ERR no reply
+            return ""
+
+
+def talk(lab: Lab, dialled: str, who: str) -> tuple[str, str]:
+    """Anna dials, the other side answers: what it was asked for, and whom it was shown."""
+    call = lab.telephones["anna"].dial(dialled)
+    ringing = (lab.telephones.carrier if who == "carrier" else lab.telephones[who]).wait_for_ring(8)
+    shown = ringing.number, ringing.shown_number
+    ringing.answer()
+    call.wait_for("answered").hangup()
+    ringing.wait_for("ended")
+    return shown
+
+
+def call_in(lab: Lab, number: str, who: str) -> str:
+    call = lab.telephones.carrier.dial(number, from_number="+491715550100")
+    ringing = lab.telephones[who].wait_for_ring(8)
+    ringing.answer()
+    call.wait_for("answered").hangup()
+    ringing.wait_for("ended")
+    return ringing.shown_number
+
+
+def everybody_is_still_reached(lab: Lab) -> None:
+    assert talk(lab, "22", "bernd") == ("bernd-desk", "21")
+    assert talk(lab, "112", "carrier") == ("112", "+49305550000")
+    assert call_in(lab, "+49305550022", "bernd") == "+491715550100"
+
+
+@contextmanager
+def forwards(lab: Lab, **to: str) -> Iterator[None]:
+    for extension, target in to.items():
+        lab.sql(
+            "INSERT INTO routing.forwardings (company_id, subscriber_id, kind, target)"
+            " SELECT company_id, subscriber_id, 'busy', %(target)s FROM directory.subscribers"
+            " WHERE extension = %(extension)s AND company_id = 1", target=target, extension=extension.strip("_"))
+    try:
+        yield
+    finally:
+        lab.sql("DELETE FROM routing.forwardings")
+
+
+def test_five_redirections_reach_the_last_telephone(lab: Lab) -> None:
+    with forwards(lab, _22="23", _23="24", _24="25", _25="26", _26="27"):
+        call = lab.telephones["anna"].dial("22")
+        for who in ("bernd", "clara", "david", "emma", "felix"):
+            lab.telephones[who].wait_for_ring(8).reject(486)
+        ringing = lab.telephones["greta"].wait_for_ring(8)
+        assert ["sip:26@" in ringing.diversion[0], "sip:22@" in ringing.diversion[-1]] == [True, True]
+        ringing.answer()
+        call.wait_for("answered").hangup()
+
+
+def test_extensions_and_numbers_of_registered_people_are_known_to_the_switch_ahead(lab: Lab) -> None:
+    assert wait_until(lambda: cached(lab, "22@musterbau.example")) == "1"
+    assert wait_until(lambda: cached(lab, "+49305550022@numbers.invalid")) == "1"
+
+
+def test_a_changed_extension_is_forgotten_and_the_new_one_known(lab: Lab) -> None:
+    change = "UPDATE directory.subscribers SET extension = %(to)s WHERE extension = %(of)s AND company_id = 1"
+    lab.sql(change, of="27", to="57")
+    wait_until(lambda: not cached(lab, "27@musterbau.example"))
+    wait_until(lambda: cached(lab, "57@musterbau.example"))
+    wait_until(lambda: cached(lab, "greta-desk@musterbau.example", "presence_id") == "57@musterbau.example")
+    lab.sql(change, of="57", to="27")
+    wait_until(lambda: cached(lab, "greta-desk@musterbau.example", "presence_id") == "27@musterbau.example")
+
+
+def test_killed_the_switch_goes_on_alone_but_opens_nothing_that_may_be_barred(lab: Lab) -> None:
+    lab.routing.stop(signal.SIGKILL)
+    try:
+        everybody_is_still_reached(lab)
+        call = lab.telephones["anna"].dial("01715550100").wait_for("ended", 15)
+        assert "answered" not in call.states
+    finally:
+        lab.routing.start()
+    assert talk(lab, "01715550100", "carrier") == ("+491715550100", "+49305550021")
+
+
+def test_a_call_that_is_up_survives_the_service(lab: Lab) -> None:
+    call = lab.telephones["anna"].dial("22")
+    ringing = lab.telephones["bernd"].wait_for_ring(8)
+    ringing.answer()
+    call.wait_for("answered")
+    lab.routing.stop(signal.SIGKILL)
+    lab.routing.start()
+    assert call.up
+    assert ringing.up
+    call.hangup()
+
+
+def test_hung_its_callers_fall_back_as_soon_as_the_watchdog_has_ended_it(lab: Lab) -> None:
+    lab.routing.send(signal.SIGSTOP)
+    killer = gevent.spawn_later(1.0, lab.routing.stop, signal.SIGKILL)  # what the watchdog does after 2 s
+    try:
+        everybody_is_still_reached(lab)
+    finally:
+        killer.join()
+        lab.routing.start()
+
+
+@contextmanager
+def frozen_database(lab: Lab) -> Iterator[None]:
+    """Every server process that serves routing stops in the middle, connections open."""
+    pids = [row[0] for row in lab.sql(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'pbx_routing'")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_with_its_database_frozen_calls_are_routed_by_what_was_known(lab: Lab) -> None:
+    wait_until(lambda: cached(lab, "24@musterbau.example"))
+    with frozen_database(lab):
+        everybody_is_still_reached(lab)
+        assert talk(lab, "24", "david") == ("david-desk", "21")   # never called before: primed when it registered
+        assert talk(lab, "01715550100", "carrier") == ("+491715550100", "+49305550021")
+        began = time.monotonic()
+        talk(lab, "22", "bernd")
+        assert time.monotonic() - began < 2
+    wait_until(lambda: "database back" in lab.routing.words())
+    assert talk(lab, "22", "bernd") == ("bernd-desk", "21")
+
+
+def test_the_log_of_calls_is_complete_also_of_those_made_without_the_database(lab: Lab) -> None:
+    def logged() -> bool:
+        rows = lab.sql("SELECT from_memory, dialled FROM routing.calls WHERE ended_at IS NOT NULL")
+        return {(True, "24"), (True, "01715550100"), (False, "22")} <= set(rows)
+
+    wait_until(logged, 60)  # a statement that was under way is given up after its own limit
