@@ -115,7 +115,8 @@ def create(name: str, *, switch: str | None = None, given: Mapping[str, str] | N
         servers.drop_database(database)
         servers.empty_vhost(database)
     for folder in ("", "logs", "spool", "switch"):
-        (run / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+        (run / folder).mkdir(parents=True, exist_ok=True)
+    run.chmod(0o700)            # recordings, mail, passwords
     instance = Instance(name, run, switch := switch or choose_switch(),
                         settings_of_instance.settings(name, run, switch, given or {}))
     servers.ensure_database(database)
