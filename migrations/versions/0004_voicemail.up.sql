@@ -46,6 +46,7 @@ CREATE TABLE voicemail.mailboxes (
     CONSTRAINT mail_needs_an_address CHECK (NOT deliver_as_mail OR email IS NOT NULL),
     CONSTRAINT deleting_needs_mail CHECK (NOT delete_after_mail OR deliver_as_mail)
 );
+CREATE INDEX mailboxes_that_forget ON voicemail.mailboxes (company_id, subscriber_id) WHERE retention_days IS NOT NULL;
 SELECT directory.keep_companies_apart('voicemail.mailboxes');
 
 CREATE TABLE voicemail.messages (
@@ -96,6 +97,7 @@ CREATE TABLE voicemail.deliveries (
     FOREIGN KEY (company_id, message_id) REFERENCES voicemail.messages ON DELETE CASCADE
 );
 CREATE INDEX deliveries_due ON voicemail.deliveries (next_attempt_at) WHERE state IN ('waiting', 'sending');
+CREATE INDEX deliveries_of_interest ON voicemail.deliveries (state) WHERE state <> 'sent' OR ambiguous > 0;
 SELECT directory.keep_companies_apart('voicemail.deliveries');
 
 SELECT directory.create_outbox('voicemail', 'pbx_voicemail');

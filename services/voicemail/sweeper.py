@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -36,10 +37,15 @@ STALE_S = 60.0
 DELETED_KEPT = "24 hours"
 LOST_TASK = "15 minutes"
 _ROUND_S = 2.0
-_SLOW_ROUND = 15  # every so many rounds what looks at whole tables
+_SLOW_ROUND = 15  # every so many rounds what is in no hurry
+_PURGED_AT_ONCE = 500
+_NO_MAIL_TO_GO = (
+    "NOT EXISTS (SELECT FROM voicemail.deliveries d WHERE d.company_id = m.company_id"
+    " AND d.message_id = m.message_id AND d.state IN ('waiting', 'sending'))"
+)
 TAKEN_IN = Counter("pbx_voicemail_swept_total", "Recordings the sweeper took in", ["from_"])
 WAITING = Gauge("pbx_voicemail_notes_waiting", "Recordings that are not in the database yet")
-MAILS = Gauge("pbx_voicemail_mails", "Mails by what became of them", ["state"])
+MAILS = Gauge("pbx_voicemail_mails", "Mails that did not go, by what became of them", ["state"])
 AMBIGUOUS = Gauge("pbx_voicemail_mails_ambiguous", "Times nobody can know whether a mail went: perhaps sent twice")
 
 
@@ -75,7 +81,10 @@ class Sweeper:
     def _run(self) -> None:
         while not self._stopping:
             self._woken.clear()
-            self.round()
+            try:
+                self.round()
+            except Exception:  # without rounds recordings would lie unseen until the next start
+                log.exception("sweeper's round broken off")
             self._woken.wait(_ROUND_S)
 
     def round(self) -> None:
@@ -108,31 +117,41 @@ class Sweeper:
                 log.error("note not understood", file=path.name, reason=str(error))
                 self._spool.refuse(path)
                 continue
-            self._take_in(message, origin="note")
+            self._each(path, partial(self._take_in, message, origin="note"))
         WAITING.set(waiting)
 
     def take_in_fallback(self) -> None:
         for path in self._spool.fallback_recordings():
-            recording = self._finished(path)
-            if recording is None:
-                continue
-            name = parse_fallback_name(path.name)
-            company_id = None if name is None else self._company_of(name.subscriber_id)
-            if name is None or company_id is None or name.company_id not in (None, company_id):
-                log.error("fallback recording cannot be placed", file=path.name)
-                self._spool.refuse(path)
-                continue
-            changed_at = self._spool.last_change(path) or self._clock()
-            message = LeftMessage(
-                message_id=fallback_message_id(path.name), company_id=company_id,
-                subscriber_id=name.subscriber_id, call_id=name.leg_uuid,
-                left_at=datetime.fromtimestamp(changed_at - recording.duration_ms / 1000, UTC),
-                reason="no_answer",
-                caller=caller_from(name.caller_number, None, withheld=False)
-                if name.caller_number else Caller(None, None),
-            )
-            gevent.get_hub().threadpool.apply(self._spool.adopt, (path, message))
-            self._take_in(message, origin="fallback")
+            self._each(path, partial(self._take_in_one_of_fallback, path))
+
+    def _each(self, path: Path, take_in: Callable[[], None]) -> None:
+        """One recording that cannot be taken in does not keep the others waiting."""
+        try:
+            take_in()
+        except (OSError, DatabaseError, ValueError) as error:
+            log.error("recording not taken in", file=path.name, reason=str(error))
+
+    def _take_in_one_of_fallback(self, path: Path) -> None:
+        recording = self._finished(path)
+        if recording is None:
+            return
+        name = parse_fallback_name(path.name)
+        company_id = None if name is None else self._company_of(name.subscriber_id)
+        if name is None or company_id is None or name.company_id not in (None, company_id):
+            log.error("fallback recording cannot be placed", file=path.name)
+            self._spool.refuse(path)
+            return
+        changed_at = self._spool.last_change(path) or self._clock()
+        message = LeftMessage(
+            message_id=fallback_message_id(path.name), company_id=company_id,
+            subscriber_id=name.subscriber_id, call_id=name.leg_uuid,
+            left_at=datetime.fromtimestamp(changed_at - recording.duration_ms / 1000, UTC),
+            reason="no_answer",
+            caller=caller_from(name.caller_number, None, withheld=False)
+            if name.caller_number else Caller(None, None),
+        )
+        gevent.get_hub().threadpool.apply(self._spool.adopt, (path, message))
+        self._take_in(message, origin="fallback")
 
     def _take_in(self, message: LeftMessage, *, origin: str) -> None:
         audio = self._spool.audio(message.message_id)
@@ -207,19 +226,22 @@ class Sweeper:
             self._wake_relay()
 
     def purge(self) -> None:
-        """Deleted and kept long enough, or past the mailbox's retention; never with a mail still to go."""
-        with self._database.platform() as tx:
-            tx.execute(
-                f"""
-                DELETE FROM voicemail.messages m USING voicemail.mailboxes b
-                WHERE b.company_id = m.company_id AND b.subscriber_id = m.subscriber_id
-                  AND (m.deleted_at < now() - interval '{DELETED_KEPT}'
-                       OR m.left_at < now() - make_interval(days => b.retention_days))
-                  AND NOT EXISTS (SELECT FROM voicemail.deliveries d
-                                  WHERE d.company_id = m.company_id AND d.message_id = m.message_id
-                                    AND d.state IN ('waiting', 'sending'))
-                """
-            )
+        """Deleted and kept long enough, or past the mailbox's retention; never with a mail still to go.
+
+        So many at a time that the statement's time suffices, and by indexes: what is left waits for the next round.
+        """
+        for ended in (
+            f"SELECT m.company_id, m.message_id FROM voicemail.messages m"
+            f" WHERE m.deleted_at < now() - interval '{DELETED_KEPT}' AND {_NO_MAIL_TO_GO} LIMIT {_PURGED_AT_ONCE}",
+            "SELECT m.company_id, m.message_id FROM voicemail.mailboxes b JOIN voicemail.messages m"
+            " ON (m.company_id, m.subscriber_id) = (b.company_id, b.subscriber_id)"
+            f" AND m.left_at < now() - make_interval(days => b.retention_days) AND {_NO_MAIL_TO_GO}"
+            f" WHERE b.retention_days IS NOT NULL LIMIT {_PURGED_AT_ONCE}",
+        ):
+            with self._database.platform() as tx:
+                tx.execute(
+                    f"DELETE FROM voicemail.messages WHERE (company_id, message_id) IN ({ended})"
+                )
 
     def erase(self) -> None:
         """Audio whose row is gone: the file first, then the mark."""
@@ -238,9 +260,11 @@ class Sweeper:
         """For /metrics: the workers that send have none of their own."""
         with self._database.platform() as tx:
             rows = tx.rows(
-                "SELECT state, count(*) AS mails, sum(ambiguous) AS ambiguous FROM voicemail.deliveries GROUP BY state"
+                "SELECT state, count(*) AS mails, sum(ambiguous) AS ambiguous FROM voicemail.deliveries"
+                " WHERE state <> 'sent' OR ambiguous > 0 GROUP BY state"
             )
         MAILS.clear()
         for row in rows:
-            MAILS.labels(row.state).set(row.mails)
+            if row.state != "sent":
+                MAILS.labels(row.state).set(row.mails)
         AMBIGUOUS.set(sum(row.ambiguous for row in rows))

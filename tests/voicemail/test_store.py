@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -140,6 +141,19 @@ def test_a_message_a_call_is_still_about_is_not_the_sweepers(
     swept.in_progress.add(message.message_id)
     swept.sweeper.round()
     assert message_row(admin, message) is None
+
+
+def test_a_recording_the_database_refuses_does_not_keep_the_others_waiting(
+    admin: Database, spool: Spool, company: Company, swept: Swept
+) -> None:
+    refused, other = sorted((a_message(company), a_message(company)), key=lambda message: message.message_id)
+    refused = replace(refused, caller=Caller("+491715550100", "Max\0"))  # no text of a database
+    for message in (refused, other):
+        spool.write_note(message)
+        write_wav(spool.audio(message.message_id), 3000)
+    swept.sweeper.round()
+    assert swept.stored == [other.message_id]
+    assert [path.stem for path in spool.notes()] == [refused.message_id], "it is the operator's to look at"
 
 
 def test_with_the_database_away_everything_stays_in_the_spool(spool: Spool, company: Company) -> None:
