@@ -54,14 +54,16 @@ class Mailer:
         return outcome
 
     def _try(self, delivery: Row) -> str:
-        facts = _facts(delivery, self._sender)
         try:
-            content = self._audio(delivery)
+            mail = compose(_facts(delivery, self._sender), self._audio(delivery))
         except OSError as error:  # the spool is away, or somebody removed the file: not the mail's fault
             return self._failed(delivery, Failure.UNREACHABLE, f"audio: {error}")
+        except Exception as error:  # else the claim runs out and it is tried again at once, for ever
+            log.exception("mail cannot be made", message_id=str(delivery.message_id), kind=delivery.kind)
+            return self._failed(delivery, Failure.UNREACHABLE, f"not made: {type(error).__name__}")
         try:
             reply = smtp.send(
-                self._server, self._sender, delivery.recipient, compose(facts, content),
+                self._server, self._sender, delivery.recipient, mail,
                 lambda: self._about_to_send(delivery),
             )
         except ClaimLost:

@@ -72,6 +72,18 @@ def test_mp3_for_who_wants_it(
     assert abs(len(samples) / rate - 3.0) < 0.2
 
 
+def test_a_mail_that_cannot_be_made_is_not_tried_in_a_circle(
+    admin: Database, spool: Spool, company: Company, leave: Leave, mailer: Mailer
+) -> None:
+    with admin.platform() as tx:
+        tx.execute("UPDATE voicemail.mailboxes SET audio_format = 'mp3' WHERE subscriber_id = :id", id=company.anna)
+    message = leave()
+    spool.audio(message.message_id).write_bytes(b"no audio at all")
+    assert deliver(mailer, message) == "later"
+    assert delivery(admin, message).next_attempt_at > datetime.now(UTC)
+    assert delivery(admin, message).claimed_until is None
+
+
 def test_the_same_task_twice_sends_once(leave: Leave, mailer: Mailer, mail_server: MailServer) -> None:
     message = leave()
     assert [deliver(mailer, message) for _ in range(3)] == ["sent", "nothing to do", "nothing to do"]
