@@ -69,6 +69,11 @@ class Relay:
                 log.warning("outbox not sent", schema=self._schema, reason=str(error))
                 wait_s = min(max(wait_s, 0.5) * 2, 5.0)
                 gevent.sleep(0.5)  # a wake-up must not turn a broker that is away into a busy loop
+            except Exception:  # a broken line shows as many things; a relay that ended would hold back every task
+                metrics.OUTBOX_FAILURES.labels(self._schema).inc()
+                log.exception("outbox not sent", schema=self._schema)
+                wait_s = 5.0
+                gevent.sleep(0.5)
             self._woken.wait(wait_s)
 
     def send_batch(self) -> int:
