@@ -17,6 +17,7 @@ that breaks a rule is the caller's fault and gets a 4xx, whatever it holds.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,10 +25,11 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import structlog
-from flask import Flask, Response, g, jsonify, request
-from flask_smorest import Api
+from flask import Flask, Request, Response, g, jsonify, request
+from flask_smorest import Api, Blueprint
 from gevent.pywsgi import WSGIServer
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 from shared import metrics
@@ -93,6 +95,29 @@ def requires(*roles: str) -> Callable[[F], F]:
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+class _BodyParser(FlaskParser):
+    """JSON that Python cannot read, or reads into text no database keeps, is the caller's fault like any other."""
+
+    def _raw_load_json(self, req: Request) -> Any:
+        try:
+            found = super()._raw_load_json(req)
+        except json.JSONDecodeError:
+            raise
+        except (RecursionError, ValueError) as error:  # nested too deep; a number of more than 4,300 digits
+            raise json.JSONDecodeError(str(error), "{", 0) from None
+        if isinstance(found, dict):
+            wrong = {name: ["may not hold NUL or half a surrogate pair"] for name, value in found.items()
+                     if _NOT_FOR_TEXT.search(json.dumps([name, value], ensure_ascii=False))}
+            if wrong:
+                raise ValidationError(wrong)
+        return found
+
+
+# As json.dumps writes them: NUL stays escaped, half a surrogate pair does not.
+_NOT_FOR_TEXT = re.compile(r"(?<!\\)(?:\\\\)*\\u0000|[\ud800-\udfff]")
+Blueprint.ARGUMENTS_PARSER = _BodyParser()
 
 
 def create_app(service: str, *, database: Database, readiness_checks: Mapping[str, Check] | None = None,

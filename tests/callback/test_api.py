@@ -87,7 +87,7 @@ def test_a_missing_or_odd_key_is_refused_by_name(web: Web, key: str | None):
     ({"target": "nobody"}, 422, "invalid_target", "target"),
     ({"target": "*62"}, 422, "invalid_target", "target"),
     ({"target": "99"}, 422, "invalid_target", "target"),
-    ({"target": "22\u0000"}, 422, "invalid_target", "target"),
+    ({"target": "22\u0000"}, 422, "invalid_field", "target"),
     ({"target": "22", "colour": "red"}, 422, "invalid_field", "colour"),
     ({"target": "22", "device": "cb-bernd-desk"}, 422, "unknown_device", "device"),
     ({"target": "22", "device": {"a": 1}}, 422, "invalid_field", "device"),

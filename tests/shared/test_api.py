@@ -137,6 +137,18 @@ def test_broken_json_and_too_much_of_it_are_the_callers_fault(url: str) -> None:
     assert ask(f"{url}/v1/things", "POST", b'"' + b"x" * 2_000_000 + b'"', SUBSCRIBER_TOKEN).status == 413
 
 
+@pytest.mark.parametrize("body", [b"[" * 200_000, b'{"target":' * 90_000, b'{"target": ' + b"9" * 5000 + b"}"])
+def test_json_that_python_itself_gives_up_on_is_the_callers_fault(url: str, body: bytes) -> None:
+    answer = ask(f"{url}/v1/things", "POST", body, SUBSCRIBER_TOKEN)
+    assert (answer.status, answer.body["error"]) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("text", [r"22\u0000", r"22\\\u0000", r"22\ud800"])
+def test_text_no_database_keeps_is_refused_with_its_field(url: str, text: str) -> None:
+    answer = ask(f"{url}/v1/things", "POST", b'{"target": "%s"}' % text.encode(), SUBSCRIBER_TOKEN)
+    assert (answer.status, answer.body["field"]) == (422, "target")
+
+
 def test_errors_of_ours_keep_their_details_to_themselves(url: str) -> None:
     answer = post(url, {"target": "raise"})
     assert (answer.status, answer.body["error"]) == (500, "internal_error")
