@@ -45,6 +45,7 @@ CREATE TABLE callback.attempts (
 );
 CREATE INDEX attempts_of_subscriber ON callback.attempts (company_id, subscriber_id, created_at DESC, attempt_id);
 CREATE INDEX attempts_of_company ON callback.attempts (company_id, created_at DESC, attempt_id);
+CREATE INDEX attempts_by_age ON callback.attempts (created_at);      -- forgetting, and the operator's list
 CREATE INDEX attempts_under_way ON callback.attempts (checked_at)
     WHERE state NOT IN ('ended', 'failed', 'cancelled', 'unknown') OR to_be_hung_up;
 SELECT directory.keep_companies_apart('callback.attempts');

@@ -73,7 +73,7 @@ class Accepted:
 def ask(tx: Transaction, request: Request) -> Accepted:
     """Raises one of the refusals above."""
     store.lock_subscriber(tx, request.subscriber_id)
-    known = store.attempt_by_key(tx, request.subscriber_id, request.asked_by, request.key)
+    known = store.attempt_by_key(tx, request.company_id, request.subscriber_id, request.asked_by, request.key)
     if known is not None:
         if bytes(known.request_sha256) != request.sha256():
             raise KeyReused("this key was used for another request", "Idempotency-Key", "take a new key for each call")
@@ -85,7 +85,7 @@ def ask(tx: Transaction, request: Request) -> Accepted:
     target = _target(tx, asker, request.target)
     device_ids = _devices(asker, request.device_id)
     if target.number_class is not NumberClass.EMERGENCY:
-        used = store.usage(tx, asker.subscriber_id)
+        used = store.usage(tx, asker.company_id, asker.subscriber_id)
         too_many = limits.exceeded(asker.limits, used.under_way, used.recent, used.now)
         if too_many is not None:
             raise TooManyCalls(too_many.rule, too_many.retry_after_s)

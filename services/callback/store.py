@@ -53,11 +53,12 @@ def lock_subscriber(tx: Transaction, subscriber_id: int) -> None:
     tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('callback', :id))", id=subscriber_id)
 
 
-def attempt_by_key(tx: Transaction, subscriber_id: int, asked_by: str, key: str) -> Row | None:
+def attempt_by_key(tx: Transaction, company_id: int, subscriber_id: int, asked_by: str, key: str) -> Row | None:
+    """The company is named here and below although row security sees to it: the indexes begin with it."""
     return tx.row(
-        "SELECT attempt_id, request_sha256 FROM callback.attempts WHERE subscriber_id = :subscriber_id"
-        " AND asked_by = :asked_by AND idempotency_key = :key",
-        subscriber_id=subscriber_id, asked_by=asked_by, key=key,
+        "SELECT attempt_id, request_sha256 FROM callback.attempts WHERE company_id = :company_id"
+        " AND subscriber_id = :subscriber_id AND asked_by = :asked_by AND idempotency_key = :key",
+        company_id=company_id, subscriber_id=subscriber_id, asked_by=asked_by, key=key,
     )
 
 
@@ -110,15 +111,15 @@ def name_of_number(tx: Transaction, company_id: int, number: str) -> str | None:
     return None if row is None else str(row.name)
 
 
-def usage(tx: Transaction, subscriber_id: int) -> Usage:
+def usage(tx: Transaction, company_id: int, subscriber_id: int) -> Usage:
     row = tx.one(
         f"""SELECT clock_timestamp() AS now,
                count(*) FILTER (WHERE {_UNDER_WAY}) AS under_way,
                coalesce(array_agg(created_at) FILTER (WHERE created_at > now() - interval '1 minute'),
                         '{{}}') AS recent
-           FROM callback.attempts WHERE subscriber_id = :id
+           FROM callback.attempts WHERE company_id = :company_id AND subscriber_id = :id
                AND (created_at > now() - interval '1 minute' OR {_UNDER_WAY})""",
-        id=subscriber_id,
+        company_id=company_id, id=subscriber_id,
     )
     return Usage(row.now, row.under_way, row.recent)
 
@@ -248,9 +249,13 @@ def view(tx: Transaction, attempt_id: UUID, subscriber_id: int | None) -> Row | 
     )
 
 
-def page(tx: Transaction, subscriber_id: int | None, before: UUID | None, limit: int) -> list[Row]:
-    """Newest first, those after `before` in that order."""
+def page(
+    tx: Transaction, company_id: int | None, subscriber_id: int | None, before: UUID | None, limit: int
+) -> list[Row]:
+    """Newest first, those after `before` in that order; None: of every company, of everybody."""
     conditions = ["true"]
+    if company_id is not None:
+        conditions.append("a.company_id = :company_id")
     if subscriber_id is not None:
         conditions.append("a.subscriber_id = :subscriber_id")
     if before is not None:
@@ -261,6 +266,7 @@ def page(tx: Transaction, subscriber_id: int | None, before: UUID | None, limit:
     return tx.rows(
         f"{_VIEW} WHERE {' AND '.join(conditions)} ORDER BY a.created_at DESC, a.attempt_id DESC LIMIT :limit",
         limit=limit,
+        **({"company_id": company_id} if company_id is not None else {}),
         **({"subscriber_id": subscriber_id} if subscriber_id is not None else {}),
         **({"before": str(before)} if before is not None else {}),
     )

@@ -24,7 +24,9 @@ class WatchRefused(Exception):
 def chosen_ids(
     chosen: Sequence[int] | Sequence[str], *, watcher_id: int, extensions: Mapping[str, int]
 ) -> list[int]:
-    """The subscriber ids of the chosen, given by id or by extension. extensions: all of the company.
+    """The subscriber ids of the chosen, given by id or by extension.
+
+    extensions: of the company, at least of those chosen that it has.
 
     Raises WatchRefused.
     """

@@ -77,7 +77,11 @@ def blueprint(
             with _scope(database, principal()) as (tx, own):
                 if own is not None and query["subscriber_id"] not in (None, own):
                     raise _not_there()
-                rows = store.page(tx, own or query["subscriber_id"], query["before"], query["limit"] + 1)
+                wanted = own or query["subscriber_id"]
+                company_id = principal().company_id
+                if company_id is None and wanted is not None:
+                    company_id = store.company_of(tx, wanted)
+                rows = store.page(tx, company_id, wanted, query["before"], query["limit"] + 1)
             calls_shown = [_shown(row) for row in rows[: query["limit"]]]
             more = len(rows) > query["limit"]
             return {"calls": calls_shown, "next": calls_shown[-1]["id"] if more else None}
