@@ -20,15 +20,6 @@ CREATE INDEX watchers_of ON presence.watched (company_id, watched_subscriber_id)
 SELECT directory.keep_companies_apart('presence.watched');
 GRANT SELECT, INSERT, UPDATE, DELETE ON presence.watched TO pbx_presence;
 
--- A view has the rights of its owner, whom row security does not hold: hence the condition.
-CREATE VIEW presence.watched_for_routing AS
-    SELECT w.company_id, w.subscriber_id, w.position, w.watched_subscriber_id,
-           s.extension AS watched_extension
-    FROM presence.watched w
-    JOIN directory.subscribers s ON (s.company_id, s.subscriber_id) = (w.company_id, w.watched_subscriber_id)
-    WHERE directory.in_scope(w.company_id);
-GRANT SELECT ON presence.watched_for_routing TO pbx_routing;
-
 -- The person behind a lamp key that was pressed, dialled as lamp+<extension>-<position>-<key>: one round
 -- trip on a call's path. No row: no such key in this company, or nobody at this position.
 CREATE FUNCTION presence.person_on_lamp(company bigint, own_extension text, key_position int, key text)

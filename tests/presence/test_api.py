@@ -227,13 +227,6 @@ def test_routing_finds_the_person_on_a_pressed_key(house: House, service_databas
     assert pressed(company_id, "21", 3, "lampkeyofp21") == []
     assert pressed(company_id, "21", 2, "lampkeyofp22") == []
     assert pressed(other_id, "21", 2, "lampkeyofp21") == []
-    with database.company(company_id) as tx:
-        rows = tx.rows("SELECT position, watched_extension FROM presence.watched_for_routing"
-                       " WHERE subscriber_id = :id ORDER BY position", id=house.ids["21"])
-    assert [(row.position, row.watched_extension) for row in rows] == [(1, "23"), (2, "22")]
-    with database.company(other_id) as tx:
-        assert tx.rows("SELECT * FROM presence.watched_for_routing WHERE subscriber_id = :id",
-                       id=house.ids["21"]) == []
     database.close()
 
 
