@@ -108,11 +108,18 @@ class _BodyParser(FlaskParser):
         except (RecursionError, ValueError) as error:  # nested too deep; a number of more than 4,300 digits
             raise json.JSONDecodeError(str(error), "{", 0) from None
         if isinstance(found, dict):
-            wrong = {name: ["may not hold NUL or half a surrogate pair"] for name, value in found.items()
-                     if _NOT_FOR_TEXT.search(json.dumps([name, value], ensure_ascii=False))}
-            if wrong:
-                raise ValidationError(wrong)
+            self._refuse_unkeepable(found)
         return found
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        self._refuse_unkeepable(req.args.to_dict(flat=False))
+        return super().load_querystring(req, schema)
+
+    def _refuse_unkeepable(self, fields_found: Mapping[str, Any]) -> None:
+        wrong = {name: ["may not hold NUL or half a surrogate pair"] for name, value in fields_found.items()
+                 if _NOT_FOR_TEXT.search(json.dumps([name, value], ensure_ascii=False))}
+        if wrong:
+            raise ValidationError(wrong)
 
 
 # As json.dumps writes them: NUL stays escaped, half a surrogate pair does not.

@@ -87,6 +87,12 @@ def url(admin_database_url: str, service_database_urls: Mapping[str, str]) -> It
                 raise ApiError(409, "taken", "that is taken", field="target", hint="choose another")
             return {"subscriber": principal().subscriber_id}
 
+        @requires("subscriber")
+        @blueprint.arguments(Wanted, location="query")
+        @blueprint.response(200)
+        def get(self, wanted: dict[str, Any]) -> dict[str, Any]:
+            return {"target": wanted["target"]}
+
     api.register_blueprint(blueprint)
     server = serve(app, "127.0.0.1", 0)
     yield f"http://127.0.0.1:{server.server_port}"
@@ -149,6 +155,12 @@ def test_text_no_database_keeps_is_refused_with_its_field(url: str, text: str) -
     assert (answer.status, answer.body["field"]) == (422, "target")
 
 
+def test_a_query_is_held_to_the_same(url: str) -> None:
+    assert ask(f"{url}/v1/things?target=%C3%A4", token=SUBSCRIBER_TOKEN).body == {"target": "ä"}
+    answer = ask(f"{url}/v1/things?target=2%00", token=SUBSCRIBER_TOKEN)
+    assert (answer.status, answer.body["field"]) == (422, "target")
+
+
 def test_errors_of_ours_keep_their_details_to_themselves(url: str) -> None:
     answer = post(url, {"target": "raise"})
     assert (answer.status, answer.body["error"]) == (500, "internal_error")
@@ -158,7 +170,7 @@ def test_errors_of_ours_keep_their_details_to_themselves(url: str) -> None:
 def test_refusals_unknown_paths_and_methods_have_the_one_format(url: str) -> None:
     refused = post(url, {"target": "refuse"})
     assert refused.body == {"error": "taken", "message": "that is taken", "field": "target", "hint": "choose another"}
-    for answer, status in ((ask(f"{url}/nowhere"), 404), (ask(f"{url}/v1/things"), 405)):
+    for answer, status in ((ask(f"{url}/nowhere"), 404), (ask(f"{url}/v1/things", "PUT"), 405)):
         assert answer.status == status
         assert set(answer.body) == {"error", "message", "field", "hint"}
 
