@@ -142,6 +142,9 @@ class Follower:
             except (DatabaseUnavailable, DatabaseError, EslError) as error:
                 self._look_at_all = True
                 log.warning("sweep put off", reason=str(error))
+            except Exception:  # without sweeps attempts stay in states nobody leads them out of
+                self._look_at_all = True
+                log.exception("sweep broken off")
             self._wake.wait(SWEEP_EVERY_S)
             self._wake.clear()
             since_forgotten_s += SWEEP_EVERY_S

@@ -104,6 +104,8 @@ class Lamps:
                 self._answer(query)
             except (DatabaseUnavailable, DatabaseError, EslError) as error:
                 log.warning("message lamp query not answered", device=query.device_id, reason=str(error))
+            except Exception:  # the next device still wants its answer
+                log.exception("message lamp query not answered", device=query.device_id)
 
     def _answer(self, query: Query) -> None:
         with self._database.platform() as tx:
@@ -126,6 +128,9 @@ class Lamps:
                 self.tell_changes()
             except (DatabaseUnavailable, DatabaseError, EslError) as error:
                 log.warning("lamp changes wait", reason=str(error))
+                gevent.sleep(1.0)
+            except Exception:  # else no lamp would ever change again
+                log.exception("lamp changes wait")
                 gevent.sleep(1.0)
             self._changed.wait(_LOOK_EVERY_S)
 
