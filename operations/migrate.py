@@ -20,6 +20,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
 
 from operations.places import ROOT
 from operations.screen import Trouble
@@ -73,6 +74,9 @@ def _run(url: str, steps: Any, **options: Any) -> None:
     except sqlalchemy.exc.OperationalError as error:
         raise Trouble(f"The database does not answer: {str(error.orig).strip().splitlines()[0]}",
                       "start it with `make up`") from error
+    except CommandError as error:
+        raise Trouble(f"The database cannot be migrated by these files: {error}",
+                      "it was made by other ones; check out those, or begin with an empty database") from error
     except (psycopg2.Error, sqlalchemy.exc.DBAPIError) as error:
         first = (str(error).strip().splitlines() or ["no message"])[0]
         raise Trouble(f"The migration failed and was rolled back: {first}",

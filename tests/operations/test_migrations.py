@@ -84,3 +84,13 @@ def test_a_migration_that_fails_leaves_nothing_behind(
         migrate.up(empty.admin_url)
     assert migrate.current(empty.admin_url) == "0001_good"
     assert {row[2] for row in what_is_there(empty.admin_url) if row[0] == "column"} == {"good"}
+
+
+def test_a_database_of_other_migrations_is_refused_in_words(empty: ScratchDatabase) -> None:
+    migrate.up(empty.admin_url)
+    connection = psycopg2.connect(empty.admin_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE schema_version SET version_num = '0099_from_the_future'")
+    connection.close()
+    with pytest.raises(Trouble, match=r"cannot be migrated by these files.*0099_from_the_future"):
+        migrate.up(empty.admin_url)
