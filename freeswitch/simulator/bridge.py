@@ -36,6 +36,7 @@ def connect(caller: Channel, peer: Channel) -> None:
     caller.bridge_role, peer.bridge_role = "originator", "originatee"
     peer.set_state(names.CS_EXCHANGE_MEDIA)
     for one in (caller, peer):
+        one.pass_keys_on()
         if one.telephone is not None:
             one.telephone.connected()
     broken = False

@@ -353,12 +353,16 @@ class Channel:
     def key_pressed(self, digit: str) -> None:
         """A key arrived from this leg's telephone; a bridge passes it on."""
         self.event("DTMF", **{"DTMF-Digit": digit, "DTMF-Duration": "2000", "DTMF-Source": "RTP"})
-        if self.partner is not None and self.state in (names.CS_EXCHANGE_MEDIA, names.CS_EXECUTE):
+        self.digits.append(digit)
+        self.pass_keys_on()
+        self.changed()
+
+    def pass_keys_on(self) -> None:
+        """audio_bridge_thread (switch_ivr_bridge.c): what is in the queue goes to the other leg."""
+        while self.partner is not None and self.digits:
+            digit = self.digits.popleft()
             if self.partner.telephone is not None:
                 self.partner.telephone.key_arrived(digit)
-        else:
-            self.digits.append(digit)
-            self.changed()
 
     # Living
 

@@ -436,6 +436,8 @@ def picked_up(lab: Lab, telephones: Telephones) -> None:
     call.wait_for("answered")
     ring.wait_for("ended")
     gevent.sleep(0.5)
+    taken.send_digits("5")
+    call.wait_for_digits("5")
     taken.hangup()
     call.wait_for("ended")
 
