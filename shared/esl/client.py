@@ -167,10 +167,15 @@ class InboundClient:
 
     def wait_connected(self, timeout_s: float) -> bool:
         """Raises AuthenticationFailed when the switch refused us before we were ever connected."""
-        self._settled.wait(timeout_s)
-        if self._failure is not None:
-            raise self._failure
-        return self._up.is_set()
+        deadline = time.monotonic() + timeout_s
+        while not self._up.is_set():
+            remaining = deadline - time.monotonic()
+            if self._failure is not None:
+                raise self._failure
+            if remaining <= 0 or self._stopping:
+                return False
+            self._settled.wait(remaining)  # a connection may be lost again before we get here
+        return True
 
     # -- commands ------------------------------------------------------------------------------
 

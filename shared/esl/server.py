@@ -127,16 +127,19 @@ class OutboundServer:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         call = OutboundCall(sock, command_timeout_s=self._command_timeout_s)
         self._calls.add(call)
+        failure: Exception | None = None
         try:
             call.open()
             self._handler(call)
-        except CallEnded:
-            log.info("call_ended_early", leg_uuid=call.leg_uuid)
-        except EslError as error:
-            log.warning("call_lost", leg_uuid=call.leg_uuid, reason=str(error))
-        except Exception:
-            # The caller is not left waiting: the socket closes below and the dialplan goes on.
-            log.exception("call_handler_failed", leg_uuid=call.leg_uuid)
+        except Exception as error:
+            failure = error
         finally:
+            # However it ended the caller is not left waiting: the dialplan goes on, before anything is logged.
             self._calls.discard(call)
             call.close()
+        if isinstance(failure, CallEnded):
+            log.info("call_ended_early", leg_uuid=call.leg_uuid)
+        elif isinstance(failure, EslError):
+            log.warning("call_lost", leg_uuid=call.leg_uuid, reason=str(failure))
+        elif failure is not None:
+            log.error("call_handler_failed", leg_uuid=call.leg_uuid, exc_info=failure)

@@ -55,8 +55,7 @@ class Ours:
             wanted = None if names == ["*"] else names
             self.client.listen(_with_headers(handler), names=wanted)
         self.client.start()
-        if not self.client.wait_connected(3):
-            raise ConnectionError("not connected")
+        self.client.wait_connected(3)  # some cases cut the line at once: it may be down again by now
 
     def api(self, *words: str) -> str:
         assert self.client is not None
