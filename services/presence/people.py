@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from services.presence.lamps import LAST_KEY, LampAddress
 
@@ -105,8 +105,10 @@ class People:
         owner = self._persons.get(watcher_id)
         if owner is None:
             return ()
-        first = LampAddress(owner.extension, position, "", owner.domain)
-        return tuple(replace(first, key=device.lamp_key) for device in self._devices_of.get(watcher_id, ()))
+        return tuple(
+            LampAddress(owner.extension, position, device.lamp_key, owner.domain)
+            for device in self._devices_of.get(watcher_id, ())
+        )
 
     def addresses_showing(self, subscriber_id: int) -> tuple[LampAddress, ...]:
         return tuple(
@@ -115,16 +117,15 @@ class People:
             for address in self.addresses_at(watcher, position)
         )
 
-    def all_addresses(self) -> tuple[LampAddress, ...]:
+    def all_addresses(self) -> Iterator[LampAddress]:
         """Every lamp of everybody who has a list: first those with a person, then the empty positions,
         which may still be lit from a longer list."""
-        shown: list[LampAddress] = []
-        empty: list[LampAddress] = []
-        for watcher in self._watched:
-            watched = self.watched_by(watcher)
-            for position in range(1, LAST_KEY + 1):
-                (shown if position in watched else empty).extend(self.addresses_at(watcher, position))
-        return (*shown, *empty)
+        for with_person in (True, False):
+            for watcher in self._watched:
+                watched = self.watched_by(watcher)
+                for position in range(1, LAST_KEY + 1):
+                    if (position in watched) is with_person:
+                        yield from self.addresses_at(watcher, position)
 
 
 NOBODY = People((), (), {})

@@ -25,6 +25,7 @@ from services.presence.feed import Feed
 from services.presence.lamp_sender import LampSender
 from services.presence.lamps import DARK, PROTOCOL, LampAddress, answerable, parse_address, presence_headers
 from services.presence.people import People
+from services.presence.store import in_turns
 from services.presence.subscriptions import Subscriptions
 from shared import calls_up
 from shared.calls_up import TABLE_DELAY_S, CallsUp
@@ -194,8 +195,8 @@ class SwitchEvents:
             self._people_read_at = self._clock()
             before = self.board.people
             self._show(self.board.take_people(people))
-            lamps = set(people.all_addresses())
-            self._sender.wake(self._perhaps_subscribed(lamps | set(before.all_addresses())))
+            lamps = set(in_turns(people.all_addresses()))
+            self._sender.wake(self._perhaps_subscribed(in_turns(lamps.union(in_turns(before.all_addresses())))))
             self._sender.keep_only(lamps)
             self.feed.lists_changed()
 
@@ -249,7 +250,7 @@ class SwitchEvents:
         except EslError as error:
             log.warning("switch left while its profile started", reason=str(error))
             return
-        addresses = self.board.people.all_addresses()
+        addresses = list(in_turns(self.board.people.all_addresses()))
         self._sender.forget_shown()
         self._sender.wake(self._perhaps_subscribed(addresses), patient=True)
         log.info("all lamps sent again", lamps=len(addresses))

@@ -73,7 +73,7 @@ def test_both_handsets_of_a_subscriber_have_the_lamp():
 
 
 def test_lamps_with_a_person_come_before_the_empty_ones():
-    addresses = PEOPLE.all_addresses()
+    addresses = tuple(PEOPLE.all_addresses())
     assert len(addresses) == 8 * 3
     assert {(address.key, address.position) for address in addresses[:5]} == {
         ("annadeskkey", 1), ("annadeskkey", 2), ("annasoftkey", 1), ("annasoftkey", 2), ("bernddeskkey", 1)}
