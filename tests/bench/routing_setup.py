@@ -78,7 +78,7 @@ def handset(bench: instances.Instance, work: Path, port: int) -> Iterator[None]:
     sipp(work, "register", internal, "-m", "1", "-inf", str(who), "-key", "contact_port", str(port), "-timeout", "10")
     ringing = subprocess.Popen(
         ["sipp", "-sf", str(SCENARIOS / "callee.xml"), "-i", "127.0.0.1", "-p", str(port), "-nostdin",
-         "-aa", "-min_rtp_port", "41000", "-max_rtp_port", "43999", internal],
+         "-aa", "-mp", "41000", internal],
         cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     try:
@@ -102,7 +102,7 @@ def call_round(bench: instances.Instance, work: Path, dialled: str, calls: int, 
     sipp(
         folder, "caller", f"127.0.0.1:{bench.env['PBX_SIP_EXTERNAL_PORT']}", "-s", dialled, "-m", str(calls),
         "-r", str(calls_per_s), "-p", bench.env["PBX_TRUNK_PORT"], "-trace_rtt", "-rtt_freq", "1",
-        "-min_rtp_port", "44000", "-max_rtp_port", "46999", "-timeout", str(60 + 2 * calls // calls_per_s),
+        "-mp", "42000", "-timeout", str(60 + 2 * calls // calls_per_s),
     )
     [table] = folder.glob("*_rtt.csv")
     with table.open() as lines:
