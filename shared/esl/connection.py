@@ -192,16 +192,16 @@ class EslConnection(ESLProtocol):  # type: ignore[misc]
 
     def _read(self) -> None:
         feed = self._parser.feed
-        closed = self.closed
-        while not closed.is_set():
+        on_event = self._on_event
+        while self._run:
             data = self._receive()
             if not data:
                 return
             for frame in feed(data):
-                if closed.is_set():
-                    return
+                if not self._run:
+                    return  # closed by what an event led to, such as a full queue
                 if frame.content_type == EVENT_PLAIN:
-                    self._on_event(frame.event())
+                    on_event(frame.event())
                 else:
                     self._take(frame)
             # With a peer that always has more, recv never waits; let the others run.

@@ -19,7 +19,7 @@ from shared.esl.event_names import EVENT_NAMES
 
 _UNDEFINED = "_undef_"  # what switch_event_serialize writes for an empty value
 # A channel event has no body (nothing in switch_core*.c adds one) but CHANNEL_HANGUP_COMPLETE, which may
-# carry the XML of the call (switch_core_state_machine.c): for the others the end need not be looked for.
+# carry the XML of the call (switch_core_state_machine.c): with the others the end need not be looked for.
 _CHANNEL = "\nEvent-Name: CHANNEL_"
 _HANGUP_COMPLETE = "\nEvent-Name: CHANNEL_HANGUP_C"
 _EVENT_NAME = "\nEvent-Name: "
@@ -72,7 +72,7 @@ def encode_value(text: str) -> bytes:
 class Event:
     """One event, immutable. Header names are those FreeSWITCH writes, upper and lower case included."""
 
-    __slots__ = ("_end", "_headers", "_text")
+    __slots__ = ("_headers", "_inner", "_text")
 
     def __init__(self, raw: bytes) -> None:
         """raw is the event's plain text: encoded headers, a blank line, an inner body if there is one.
@@ -80,19 +80,19 @@ class Event:
         A line break in front of it is allowed, and spares the parser a copy.
         """
         text = raw.decode("latin-1")
+        self._inner = ""
+        self._headers: Mapping[str, str] | None = None
+        if text.startswith(_CHANNEL) and text.endswith("\n\n") and not text.startswith(_HANGUP_COMPLETE):
+            self._text = text
+            return
         if not text.startswith("\n"):
             text = "\n" + text
-        if text.startswith(_CHANNEL) and text.endswith("\n\n") and not text.startswith(_HANGUP_COMPLETE):
-            self._end = len(text) - 2
-        else:
-            end = text.find("\n\n", 1)
-            if end < 0:
-                text = text.rstrip("\n") + "\n"
-                end = len(text) - 1
-            self._end = end
-        # From here on every header begins after a line break and ends before one.
-        self._text = text
-        self._headers: Mapping[str, str] | None = None
+        end = text.find("\n\n", 1)
+        if end < 0:
+            end = len(text.rstrip("\n"))
+        # The head alone, so that a header is not found in the body; each begins after a line break and ends before one.
+        self._text = text[:end] + "\n"
+        self._inner = text[end + 2 :]
 
     @classmethod
     def of(cls, headers: Mapping[str, str], body: str = "") -> Event:
@@ -127,12 +127,11 @@ class Event:
         length = self.get("Content-Length")
         if length is None or not length.isdecimal():
             return None
-        start = self._end + 2
-        return self._text[start : start + int(length)].encode("latin-1").decode("utf-8", "replace")
+        return self._inner[: int(length)].encode("latin-1").decode("utf-8", "replace")
 
     @property
     def size_bytes(self) -> int:
-        return len(self._text)
+        return len(self._text) + len(self._inner)
 
     def get(self, header: str) -> str | None:
         """The header's value, decoded once; None when it is absent or the switch says _undef_."""
@@ -141,7 +140,7 @@ class Event:
         except KeyError:
             needle = _needle(header)
         text = self._text
-        start = text.find(needle, 0, self._end)
+        start = text.find(needle)
         if start < 0:
             return None
         start += len(needle)
@@ -164,7 +163,7 @@ class Event:
         """All headers that have a value; the first of two with the same name counts, as in get()."""
         if self._headers is None:
             found: dict[str, str] = {}
-            for line in self._text[1 : self._end].split("\n"):
+            for line in self._text.split("\n"):
                 name, colon, value = line.partition(": ")
                 if colon and value != _UNDEFINED:
                     found.setdefault(name if name.isascii() else _decode(name), _decode(value))
@@ -173,13 +172,14 @@ class Event:
 
     def raw(self) -> bytes:
         """The text as it came, for recordings."""
-        return self._text[1:].encode("latin-1")
+        head = self._text.strip("\n")
+        return f"{head}\n\n{self._inner}".encode("latin-1")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Event) and self._text == other._text
+        return isinstance(other, Event) and (self._text, self._inner) == (other._text, other._inner)
 
     def __hash__(self) -> int:
-        return hash(self._text)
+        return hash((self._text, self._inner))
 
     def __repr__(self) -> str:
         kind = self.get("Event-Name") or "?"
