@@ -42,6 +42,7 @@ BUILDERS: list[Callable[[str], Command]] = [
     lambda text: commands.subscribe([text]),
     lambda text: commands.subscribe(["CUSTOM " + text]),
     lambda text: commands.filter_events("Unique-ID", text),
+    lambda text: commands.filter_present(text),
     lambda text: commands.get_variable(text),
     lambda text: commands.bgapi("status", job_uuid=text),
 ]
