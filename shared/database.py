@@ -16,8 +16,10 @@ connection is thrown away, because nobody knows what it would say next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg2
@@ -25,7 +27,7 @@ from gevent import Timeout
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 T = TypeVar("T")
 
@@ -110,16 +112,19 @@ class Database:
             with Timeout(connect_timeout_s, DatabaseUnavailable("no connection within the time allowed")):
                 return psycopg2.connect(url, options=options, connect_timeout=max(2, int(connect_timeout_s)))
 
-        def engine(size: int, **more: Any) -> Any:
-            return create_engine(
-                "postgresql+psycopg2://", creator=connect, poolclass=QueuePool, pool_size=size,
-                max_overflow=0, pool_timeout=pool_wait_s, **more,
-            )
+        def connect_for_calls() -> Any:
+            connection = connect()
+            connection.autocommit = True
+            return connection
 
-        self._engine = engine(pool_size)
-        self._call_engine = engine(pool_size, isolation_level="AUTOCOMMIT")
-        for one in (self._engine, self._call_engine):
-            event.listen(one, "handle_error", _note_disconnect)
+        self._engine = create_engine(
+            "postgresql+psycopg2://", creator=connect, poolclass=QueuePool, pool_size=pool_size, max_overflow=0,
+            pool_timeout=pool_wait_s,
+        )
+        event.listen(self._engine, "handle_error", _note_disconnect)
+        # A call's path asks the driver itself: SQLAlchemy's statement takes as long again as the round trip.
+        self._calls = QueuePool(
+            connect_for_calls, pool_size=pool_size, max_overflow=0, timeout=pool_wait_s, reset_on_return=None)
 
     @contextmanager
     def company(self, company_id: int) -> Iterator[Transaction]:
@@ -153,11 +158,23 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
-        self._call_engine.dispose()
+        self._calls.dispose()
 
     def _once(self, sql: str, parameters: dict[str, Any], deadline_s: float) -> list[Row]:
-        with _translated(), self._call_engine.connect() as connection, _deadline(connection, deadline_s):
-            return [Row(row) for row in connection.execute(text(sql), parameters).mappings()]
+        with _translated():
+            connection = self._calls.connect()
+            try:
+                with _deadline(connection, deadline_s), closing(connection.cursor()) as cursor:
+                    cursor.execute(_for_driver(sql), parameters)
+                    names = [column.name for column in cursor.description]
+                    return [Row(zip(names, row, strict=True)) for row in cursor]
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                if connection.dbapi_connection is None or connection.dbapi_connection.closed:
+                    connection.invalidate()
+                    raise _ConnectionDied(str(error).strip()) from error
+                raise
+            finally:
+                connection.close()
 
     @contextmanager
     def _transaction(self, scope: str) -> Iterator[Transaction]:
@@ -173,12 +190,18 @@ class Database:
             transaction.commit()
 
 
+@lru_cache
+def _for_driver(sql: str) -> str:
+    """:name as psycopg2 writes it; :: stays a cast."""
+    return re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
+
+
 class _ConnectionDied(DatabaseUnavailable):
     """A connection that had worked before is gone."""
 
 
 @contextmanager
-def _deadline(connection: Connection, seconds: float) -> Iterator[None]:
+def _deadline(connection: Connection | PoolProxiedConnection, seconds: float) -> Iterator[None]:
     timeout = Timeout(seconds)
     timeout.start()
     try:
@@ -220,8 +243,12 @@ def _translated() -> Iterator[None]:
         if isinstance(error.orig, (psycopg2.OperationalError, psycopg2.InterfaceError)):
             raise DatabaseUnavailable(str(error.orig).strip()) from error
         raise DatabaseError(str(error.orig).strip()) from error
-    except psycopg2.OperationalError as error:  # from connect(), outside any statement
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:  # connect(), and a call's path
         raise DatabaseUnavailable(str(error).strip()) from error
+    except psycopg2.IntegrityError as error:
+        raise RuleBroken(error.diag.constraint_name or "", error.diag.message_primary or str(error)) from error
+    except psycopg2.Error as error:
+        raise DatabaseError(str(error).strip()) from error
 
 
 def wait_until_reachable(database: Database, stop: Callable[[str], T]) -> None:

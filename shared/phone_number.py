@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
@@ -37,23 +38,7 @@ class PhoneNumber:
 
         country: ISO 3166 two letters; area_code: without its leading 0. Raises InvalidNumber.
         """
-        written = text.strip()
-        if written[:4].lower() == "tel:":
-            written = written[4:].split(";", 1)[0]
-        written = written.replace("(0)", "", 1) if written.startswith("+") else written
-        if not _WRITTEN.fullmatch(written):
-            raise InvalidNumber("only digits, spaces, ( ) / - . and a leading + are allowed")
-        trunk_prefix = phonenumbers.ndd_prefix_for_region(country, True) or ""
-        digits = re.sub(r"[^0-9+]", "", written)
-        if not digits.startswith("+") and area_code and trunk_prefix and not digits.startswith(trunk_prefix):
-            digits = f"{trunk_prefix}{area_code}{digits}"  # local: as dialled within the area
-        try:
-            parsed = phonenumbers.parse(digits, country)
-        except NumberParseException as error:
-            raise InvalidNumber(str(error)) from error
-        if not phonenumbers.is_possible_number(parsed):
-            raise InvalidNumber("too short or too long for a telephone number")
-        return cls(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+        return _parse(text, country, area_code)
 
     def national(self) -> str:
         """030 123456"""
@@ -73,3 +58,24 @@ class PhoneNumber:
 
     def _shown(self, form: int) -> str:
         return phonenumbers.format_number(self._parsed(), form)
+
+
+@lru_cache(maxsize=16_384)
+def _parse(text: str, country: str, area_code: str) -> PhoneNumber:
+    written = text.strip()
+    if written[:4].lower() == "tel:":
+        written = written[4:].split(";", 1)[0]
+    written = written.replace("(0)", "", 1) if written.startswith("+") else written
+    if not _WRITTEN.fullmatch(written):
+        raise InvalidNumber("only digits, spaces, ( ) / - . and a leading + are allowed")
+    trunk_prefix = phonenumbers.ndd_prefix_for_region(country, True) or ""
+    digits = re.sub(r"[^0-9+]", "", written)
+    if not digits.startswith("+") and area_code and trunk_prefix and not digits.startswith(trunk_prefix):
+        digits = f"{trunk_prefix}{area_code}{digits}"  # local: as dialled within the area
+    try:
+        parsed = phonenumbers.parse(digits, country)
+    except NumberParseException as error:
+        raise InvalidNumber(str(error)) from error
+    if not phonenumbers.is_possible_number(parsed):
+        raise InvalidNumber("too short or too long for a telephone number")
+    return PhoneNumber(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
