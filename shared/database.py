@@ -166,8 +166,8 @@ class Database:
             try:
                 with _deadline(connection, deadline_s), closing(connection.cursor()) as cursor:
                     cursor.execute(_for_driver(sql), parameters)
-                    names = [column.name for column in cursor.description]
-                    return [Row(zip(names, row, strict=True)) for row in cursor]
+                    names = [column[0] for column in cursor.description or ()]
+                    return [Row(zip(names, row, strict=True)) for row in cursor.fetchall()]
             except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 if connection.dbapi_connection is None or connection.dbapi_connection.closed:
                     connection.invalidate()
