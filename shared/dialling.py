@@ -94,6 +94,9 @@ ALLOWED_LEG_VARIABLES = frozenset({
     "effective_caller_id_name", "effective_caller_id_number", "hangup_after_bridge", "continue_on_fail",
     "call_timeout", "group_confirm_key", "export_vars", "domain_name", "fail_on_single_reject",
 })
+# A redirect (300, 301, 302, 305) ends the leg with REQUESTED_CHAN_UNAVAIL. Otherwise mod_sofia itself calls whatever
+# its Contact says, past barring and the company's rules, or sends the caller there (sofia.c, sofia_handle_sip_r_invite).
+_EVERY_LEG = "outbound_redirect_fatal=true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +129,15 @@ def dial_string(
 ) -> str:
     """Legs that ring together; `then` are the groups tried after them, each only when the one before failed.
 
-    variables hold for all legs. Raises UndiallableError, also for no leg at all.
+    variables hold for all legs; that a redirect ends them always does. Raises UndiallableError, also for no leg
+    at all.
     """
     groups = [together, *then]
     if not all(groups):
         raise UndiallableError("legs", "must hold at least one leg in every group")
     dialled = "|".join(",".join(leg_string(leg) for leg in group) for group in groups)
-    return variables_string("{", variables or {}, "}") + dialled
+    said = variables_string("{", variables, f",{_EVERY_LEG}}}") if variables else f"{{{_EVERY_LEG}}}"
+    return said + dialled
 
 
 def variables_string(opening: str, variables: Mapping[str, str], closing: str) -> str:

@@ -86,6 +86,12 @@ class TelephoneApi:
     def _reject_(self, call: str, sip_status: int = 486) -> None:
         self._telephones.find_call(call).reject(sip_status)
 
+    def _redirect_(self, call: str, to: str) -> None:
+        self._telephones.find_call(call).redirect()
+
+    def _transfer_(self, call: str, to: str) -> None:
+        self._telephones.find_call(call).transfer(to)
+
     def _hangup_(self, call: str) -> None:
         self._telephones.find_call(call).hangup()
 

@@ -16,6 +16,7 @@ import structlog
 from freeswitch.simulator import audio, causes, media, names
 from freeswitch.simulator.channel import Channel
 from freeswitch.simulator.profile import CallerProfile
+from freeswitch.simulator.variables import is_true
 
 if TYPE_CHECKING:
     from freeswitch.simulator.switch import Switch
@@ -229,15 +230,34 @@ class TelephoneCall:
             raise CannotDo("there is nothing to reject")
         if not 400 <= sip_status <= 699:
             raise CannotDo("a refusal is a status from 400 to 699")
+        self._refuse(sip_status, causes.from_sip(sip_status))
+
+    def redirect(self) -> None:
+        """302. Only the leg that must not follow it is simulated (sofia.c, sofia_handle_sip_r_invite)."""
+        if self.direction != "incoming" or self.channel.answered or self.channel.down:
+            raise CannotDo("there is nothing to redirect")
+        if not is_true(self.channel.get_variable("outbound_redirect_fatal")):
+            raise CannotDo("the switch would follow this redirect: dial with outbound_redirect_fatal=true")
+        self._refuse(302, "REQUESTED_CHAN_UNAVAIL")
+
+    def transfer(self, to: str) -> None:
+        """REFER: the other leg is sent to this number (sofia.c, sofia_handle_sip_i_refer)."""
+        other = self.channel.other_leg()
+        if not self.channel.answered or self.channel.down or other is None:
+            raise CannotDo("there is nobody to transfer")
+        self.channel.set_variable("endpoint_disposition", "BLIND_TRANSFER")
+        other.transfer(to)
+
+    def _refuse(self, sip_status: int, cause: str) -> None:
         self.sip_status = sip_status
-        self.end_cause = causes.from_sip(sip_status)
+        self.end_cause = cause
         self.channel.set_variable("sip_term_status", str(sip_status))
         self.channel.set_variable("sip_invite_failure_status", str(sip_status))
         self.channel.set_variable("proto_specific_hangup_cause", f"sip:{sip_status}")
         caller = self.channel.other_leg()
         if caller is not None:
             caller.set_variable("sip_invite_failure_status", str(sip_status))
-        self.channel.hangup(causes.from_sip(sip_status), by_telephone=True)
+        self.channel.hangup(cause, by_telephone=True)
 
     def hangup(self) -> None:
         if self.channel.down:

@@ -234,6 +234,19 @@ class HandsetDriver:
             raise Refused(f"reject with one of {sorted(REJECTIONS)}")
         self._kill(call, REJECTIONS[sip_status])
 
+    def _do_redirect(self, call: str, to: str) -> None:
+        """mod_sofia.c, INDICATE_REDIRECT: 302 while the call is not answered."""
+        played = self._call(call)
+        self._api("uuid_transfer", call, f"redirect:{self._address(played, to)}", "inline")
+
+    def _do_transfer(self, call: str, to: str) -> None:
+        """mod_sofia.c, INDICATE_DEFLECT: REFER."""
+        self._api("uuid_deflect", call, self._address(self._ready(call), to))
+
+    def _address(self, played: PlayedCall, number: str) -> str:
+        port = self.places.system_external_port if played.device == CARRIER else self.places.system_internal_port
+        return f"sip:{number}@{self.places.system_host}:{port}"
+
     def _do_hangup(self, call: str) -> None:
         self._call(call)
         self._kill(call, "NORMAL_CLEARING")

@@ -78,6 +78,24 @@ def test_the_next_question_knows_why_the_leg_failed(
     assert (call.end_cause, call.sip_status) == ("USER_BUSY", 486)
 
 
+@pytest.mark.parametrize("named", ["0900123456", "23"])
+def test_a_redirect_ends_the_leg_and_nobody_follows_it(lab: Lab, telephones: Telephones, named: str) -> None:
+    """Without outbound_redirect_fatal the caller is sent to what the handset named: the address is our own."""
+    clara = telephones["clara"].register()
+    lab.answer = lambda call: (
+        {"pbx_step": "reject", "pbx_cause": "NO_ANSWER"} if call.channel.get("Caller-Destination-Number") == "again"
+        else {**TO_BERND, "pbx_dial": f"{{outbound_redirect_fatal=true}}{TO_BERND['pbx_dial']}"})
+    lab.open_routing()
+    call = telephones["anna"].dial("22")
+    telephones["bernd"].wait_for_ring().redirect(named)
+    call.wait_for("ended")
+    assert [one.channel.get("Caller-Destination-Number") for one in lab.questions] == ["22", "again"]
+    assert lab.questions[1].channel.variable("originate_disposition") == "REQUESTED_CHAN_UNAVAIL"
+    assert clara.stays_silent()
+    assert telephones.carrier.stays_silent()
+    clara.unregister()
+
+
 def test_a_device_that_is_not_registered_leaves_no_leg(lab: Lab, telephones: Telephones) -> None:
     lab.answer = lambda call: (
         {"pbx_step": "reject", "pbx_cause": "NO_ANSWER"} if call.channel.get("Caller-Destination-Number") == "again"

@@ -81,7 +81,7 @@ def answers(*people, **more):
 def test_a_colleague_is_rung_with_one_dial_string_and_few_variables():
     given = answers(person(21), person(22)).answer(from_anna("22")).variables
     assert given["pbx_dial"] == (
-        f"{{pbx_call_id={LEG},pbx_company=7}}"
+        f"{{pbx_call_id={LEG},pbx_company=7,outbound_redirect_fatal=true}}"
         "[presence_id=22@musterbau.example,pbx_leg_subscriber=22,"
         "origination_caller_id_number=21,origination_caller_id_name=Anna Amsel]"
         "sofia/internal/bernd-desk%musterbau.example")

@@ -61,7 +61,8 @@ def test_extensions_and_numbers_only_say_where_they_ring(served, name, domain):
     entry = user(served, name, domain)
     assert entry == {
         "id": name, "domain": domain, "cacheable": "forever", "allow-empty-password": "false",
-        "dial-string": "[presence_id=22@amsel.example,pbx_leg_subscriber=70122]sofia/internal/amsel-22%amsel.example",
+        "dial-string": "{outbound_redirect_fatal=true}"
+                       "[presence_id=22@amsel.example,pbx_leg_subscriber=70122]sofia/internal/amsel-22%amsel.example",
         "pbx_company": "701", "pbx_language": "de", "pbx_mailbox": "70122",
     }
 

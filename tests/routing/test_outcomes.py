@@ -24,6 +24,9 @@ REPORTS = [
     ("SUBSCRIBER_ABSENT",      [],                                         "not_reachable"),
     ("NORMAL_TEMPORARY_FAILURE", ["NORMAL_TEMPORARY_FAILURE"],             "not_reachable"),
     ("RECOVERY_ON_TIMER_EXPIRE", ["RECOVERY_ON_TIMER_EXPIRE"],             "not_reachable"),
+    # A redirect, which is not followed.
+    ("REQUESTED_CHAN_UNAVAIL", ["REQUESTED_CHAN_UNAVAIL"],                 "not_reachable"),
+    ("REDIRECTION_TO_NEW_DESTINATION", ["REDIRECTION_TO_NEW_DESTINATION"], "not_reachable"),
     ("USER_BUSY",              ["USER_BUSY", "NORMAL_TEMPORARY_FAILURE"],  "busy"),
     ("NORMAL_TEMPORARY_FAILURE", ["USER_BUSY", "NORMAL_TEMPORARY_FAILURE"], "busy"),
     ("NORMAL_TEMPORARY_FAILURE", ["NO_ANSWER", "NORMAL_TEMPORARY_FAILURE"], "no_answer"),

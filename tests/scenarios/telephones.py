@@ -20,6 +20,8 @@ The answer is {"ok": true} and what stands behind the arrow:
          optional "name": the display name sent; carrier only: "from": "+49171..." or null (withheld)
     {"do": "answer", "call": id}
     {"do": "reject", "call": id, "sip_status": 486}   486 busy, 603 declined, 480 not available, 404...
+    {"do": "redirect", "call": id, "to": "0171..."}   302 with this number at the switch's own address
+    {"do": "transfer", "call": id, "to": "22"}        REFER: blind, the other side is to call this
     {"do": "hangup", "call": id}
     {"do": "digits", "call": id, "digits": "12#"}     keys while the call is up (RFC 4733)
     {"do": "hold", "call": id}   {"do": "unhold", "call": id}
@@ -117,6 +119,16 @@ class Call:
 
     def reject(self, sip_status: int = 486) -> Call:
         self._do("reject", sip_status=sip_status)
+        return self.wait_for("ended")
+
+    def redirect(self, to: str) -> Call:
+        """Instead of ringing: the caller is told to try another number."""
+        self._do("redirect", to=to)
+        return self.wait_for("ended")
+
+    def transfer(self, to: str) -> Call:
+        """Blind: whoever is on the other side is sent to this number, and this telephone is out."""
+        self._do("transfer", to=to)
         return self.wait_for("ended")
 
     def hangup(self) -> Call:
