@@ -93,6 +93,7 @@ ALLOWED_LEG_VARIABLES = frozenset({
     "pbx_attempt", "pbx_acting_device", "pbx_acting_subscriber", "pbx_site_number", "pbx_gateway",
     "effective_caller_id_name", "effective_caller_id_number", "hangup_after_bridge", "continue_on_fail",
     "call_timeout", "group_confirm_key", "export_vars", "domain_name", "fail_on_single_reject",
+    "force_transfer_context",
 })
 # A redirect (300, 301, 302, 305) ends the leg with REQUESTED_CHAN_UNAVAIL. Otherwise mod_sofia itself calls whatever
 # its Contact says, past barring and the company's rules, or sends the caller there (sofia.c, sofia_handle_sip_r_invite).

@@ -331,7 +331,7 @@ class Channel:
         stamp = f"{int(time.time())}:{names.new_uuid()}:bl_xfer:"
         new = old.clone(
             dialplan=dialplan or ("XML" if old.dialplan in ("", "inline") else old.dialplan),
-            context=context or old.context or "default",
+            context=context or self.get_variable("force_transfer_context") or old.context or "default",
             destination_number=extension or "service",
             rdnis=old.destination_number,
             profile_index=old.profile_index + 1,

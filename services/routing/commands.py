@@ -28,6 +28,9 @@ from shared.esl.commands import Command, set_variables
 
 FALLBACK: Mapping[str, str] = {"pbx_step": "fallback"}
 _ANONYMOUS = "anonymous"
+# Whoever is transferred asks as a call inside the company, wherever he came from: else he would stay in `public` or
+# `steps`. Looked at only by transfers that name no context, so `again XML steps` stays (switch_ivr_session_transfer).
+_TRANSFERRED: Mapping[str, str] = {"force_transfer_context": "internal"}
 
 
 def hand_back(variables: Mapping[str, str]) -> Command:
@@ -48,12 +51,13 @@ def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, st
             "call_timeout": str(min(step.ring_timeout_s, NETWORK_RING_LIMIT_S)),
             "continue_on_fail": "true",
             "hangup_after_bridge": "true",
+            **_TRANSFERRED,
         }
         variables |= _headers_of_the_ring(step, travelling, exported)
     elif isinstance(step, PickUp):
         variables |= {
             "pbx_step": "pickup", "pbx_pickup": step.leg_uuid, "pbx_plan": to_variable(travelling),
-            "hangup_after_bridge": "true",
+            "hangup_after_bridge": "true", **_TRANSFERRED,
         }
     elif isinstance(step, ToMailbox):
         variables |= {
@@ -73,7 +77,7 @@ def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, st
 
 
 def _dial(ring: Ring, travelling: Travelling) -> str:
-    common = {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id)}
+    common = {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id), **_TRANSFERRED}
     every_leg: dict[str, str] = {}
     if len(ring.legs) > 1 and any(isinstance(leg, DeviceLeg) for leg in ring.legs):
         # R10: a handset that rejects (603) ends all ringing. With a list of causes here call_timeout never

@@ -81,12 +81,12 @@ def answers(*people, **more):
 def test_a_colleague_is_rung_with_one_dial_string_and_few_variables():
     given = answers(person(21), person(22)).answer(from_anna("22")).variables
     assert given["pbx_dial"] == (
-        f"{{pbx_call_id={LEG},pbx_company=7,outbound_redirect_fatal=true}}"
+        f"{{pbx_call_id={LEG},pbx_company=7,force_transfer_context=internal,outbound_redirect_fatal=true}}"
         "[presence_id=22@musterbau.example,pbx_leg_subscriber=22,"
         "origination_caller_id_number=21,origination_caller_id_name=Anna Amsel]"
         "sofia/internal/bernd-desk%musterbau.example")
     assert set(given) == {"pbx_step", "pbx_call_id", "pbx_company", "pbx_dial", "pbx_plan", "call_timeout",
-                          "continue_on_fail", "hangup_after_bridge"}
+                          "continue_on_fail", "hangup_after_bridge", "force_transfer_context"}
     assert (given["pbx_step"], given["call_timeout"]) == ("bridge", "120")
 
 
