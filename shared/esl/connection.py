@@ -49,6 +49,7 @@ from shared.esl.events import Event
 from shared.esl.wire import EVENT_PLAIN, Frame, FrameParser, encode
 
 _PORTION: Final = 256 * 1024
+_EVENT_SIZED: Final = 2048
 _ANSWERS: Final = frozenset({"command/reply", "api/response"})
 
 
@@ -67,7 +68,9 @@ class _Incoming:
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        self.headers = frame.headers
+        # The reply to `connect` is an event with all of a channel's variables, read as such: taking it apart
+        # here, too, would cost every call.
+        self.headers = frame.headers if len(frame.head) < _EVENT_SIZED else {"Content-Type": frame.content_type}
         self.data = ""
 
 
