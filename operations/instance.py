@@ -160,7 +160,8 @@ def programs(instance: Instance) -> list[Program]:
         found.append(Program(service, watched, stop_wait_s=15))
     for worker in WORKERS:
         service = worker.removesuffix("-worker")
-        found.append(Program(worker, [python, "-m", f"services.{service}.worker"], stop_wait_s=15))
+        # What can wait a moment gives way to calls: conversion, mails, the log.
+        found.append(Program(worker, ["nice", "-n", "10", python, "-m", f"services.{service}.worker"], stop_wait_s=15))
     return found
 
 
