@@ -1,4 +1,4 @@
-"""Ends a service that hangs, so that its calls fall back.
+"""Kills a service whose hub stands still, so that the dialplan takes its calls.
 
 A call that asks a hung service is freed by nothing on the switch (a sync socket waits for ever), but
 the moment the socket closes the dialplan goes on. So a parent process outside the service listens to

@@ -88,7 +88,7 @@ class _Trace(list[Looked]):
 
 
 def decide(facts: CallFacts) -> Decision:
-    """The first rung that answers decides; the last always answers."""
+    """Climb until a rung has an answer, which the last one (devices) never lacks."""
     trace = _Trace()
     step, rung = _climb(facts, trace)
     return Decision(step, rung, tuple(trace))

@@ -294,7 +294,7 @@ def test_the_night_target_itself_is_exempt():
     assert rung_of(person(24, **ON["night service"]), caller=OUTSIDE) == "devices"
 
 
-def test_a_blocked_caller_is_refused_even_with_remote_office_on():
+def test_the_negative_list_refuses_before_remote_office_rings():
     assert in_words(step_of(person(22, negative_list=(EVERYONE,), remote_office=MOBILE))) == "announce caller-rejected"
 
 

@@ -12,7 +12,7 @@ _REJECTED = ("caller-rejected", "CALL_REJECTED")
 
 
 def matching_rule(rules: tuple[CallerRule, ...], facts: CallFacts) -> CallerRule | None:
-    """The first rule that covers this caller now; exceptions are looked at first and end only this rung."""
+    """The first rule that covers this caller now; exceptions are tried before it, and end this rung alone."""
     covering = [rule for rule in rules if rule_covers(rule, facts.caller, facts.now, facts.callee.site.time_zone)]
     if not covering or any(rule.is_exception for rule in covering):
         return None

@@ -1,7 +1,7 @@
 """What follows when ringing ended without an answer: forward, then mailbox, then what the caller hears.
 
-The order is the product's (docs/precedence.md). Where forward and mailbox wait for different numbers of rings the
-shorter comes first; at a tie the forward wins (R11).
+The order is the product's (docs/precedence.md). Forward and mailbox each count their own
+rings; the smaller count acts, and equal counts mean the forward (R11).
 """
 
 from __future__ import annotations
