@@ -96,7 +96,8 @@ ALLOWED_LEG_VARIABLES = frozenset({
     "force_transfer_context",
 })
 # A redirect (300, 301, 302, 305) ends the leg with REQUESTED_CHAN_UNAVAIL. Otherwise mod_sofia itself calls whatever
-# its Contact says, past barring and the company's rules, or sends the caller there (sofia.c, sofia_handle_sip_r_invite).
+# its Contact says, past barring and the company's rules, or sends the caller there (sofia.c,
+# sofia_handle_sip_r_invite).
 _EVERY_LEG = "outbound_redirect_fatal=true"
 
 

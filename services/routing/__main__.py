@@ -25,6 +25,7 @@ from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
 from services.routing.registrations import Registrations
 from services.routing.ringing import Ringing
+from services.routing.served import Served
 from services.routing.settings import Settings, load_settings
 from services.routing.switch_directory import SwitchDirectory
 from shared import logs, watchdog
@@ -63,15 +64,16 @@ class Service:
         self._relay = Relay(self._database, "routing", celery_app("routing", settings.broker_url, [QUEUE]))
         self._recorder = Recorder(self._database, Path(settings.run_folder, "call-records"), self._relay)
         self._bus = EventBus(settings.broker_url)
+        self._served = Served(Path(settings.run_folder, f"directory-served-{settings.directory_port}"))
         self._switch_directory = SwitchDirectory(
-            self._database, settings.directory_secret, host=settings.bind, port=settings.directory_port)
+            self._database, settings.directory_secret, self._served, host=settings.bind, port=settings.directory_port)
         self._client = InboundClient(
             settings.esl_host, settings.esl_port, settings.esl_password, name="routing", events=_EVENTS,
             on_event=self._heard, on_resync=lambda _client: self._registrations.resync(),
         )
         self._pickups = Pickups(lambda leg_uuid: gevent.spawn(self._hang_up, leg_uuid))
         self._registrations = Registrations(
-            self._client, self._directory, self._switch_directory, settings.database_url)
+            self._client, self._directory, self._switch_directory, self._served, settings.database_url)
         self._calls = OutboundServer("127.0.0.1", settings.call_port, self.answer)
         self._app, api = create_app(
             "routing", database=self._database, title="Routing",
@@ -85,6 +87,7 @@ class Service:
         wait_until_reachable(self._database, stop_start)
         try:
             self._switch_directory.start()
+            self._served.open()
             self._calls.start()
             http = serve(self._app, settings.bind, settings.http_port)
             self._client.start()
@@ -112,6 +115,7 @@ class Service:
         self._client.stop()
         for part in reversed(parts):
             part.stop()
+        self._served.close()
         self._database.close()
 
     def answer(self, call: OutboundCall) -> None:

@@ -1,11 +1,13 @@
 """Keeps what the switch and we remember of registered people right: primed ahead of need, forgotten on change.
 
-    a device registers, or is registered when we come  -> our memory of its subscriber, the switch's entries
-    NOTIFY pbx_directory (triggers of the directory)   -> xml_flush_cache, and primed again
-    any gap in listening                               -> flush and prime everything
+    a device registers                                 -> our memory of its subscriber, the switch's entries
+    NOTIFY pbx_directory (triggers of the directory)   -> xml_flush_cache of that entry, and looked at again
+    any gap in listening, a reconnect, "everything"    -> what was served is compared, what differs flushed
 
 The switch caches an entry when somebody looks at it, so to prime is to look: `user_data` of the device, of the
-extension, and of each number. All of it in one greenlet, one thing at a time, never on a call's path.
+extension, and of each number. Entry by entry, and only when the database has just answered: the switch is never
+left with an empty cache, for with that and without us nobody could call or register. All of it in one greenlet, one
+thing at a time, never on a call's path; news comes before comparing. What fails is tried again.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 import gevent
@@ -24,8 +26,9 @@ from gevent.event import Event as Flag
 from gevent.socket import wait_read
 
 from services.routing.directory import Directory
-from services.routing.directory_xml import NUMBERS_DOMAIN
+from services.routing.directory_xml import NUMBERS_DOMAIN, Entry
 from services.routing.memory import Bounded
+from services.routing.served import Served
 from services.routing.switch_directory import SwitchDirectory
 from shared.database import DatabaseError, DatabaseUnavailable
 from shared.esl.client import InboundClient
@@ -41,6 +44,8 @@ EVENTS = ("CUSTOM sofia::register",)
 EVERYTHING = "*"
 _ENTRY = re.compile(r"(\+?[a-z0-9-]{2,32})@([a-z0-9.-]{1,253})")
 _MOST_WAITING = 5_000
+_COMPARED_TOGETHER = 100
+_AGAIN_S = 1.0
 _NOTICE_LIMIT_S = 30.0
 _MOST_REMEMBERED = 50_000
 _FRESH_S = 300.0
@@ -48,13 +53,17 @@ _FRESH_S = 300.0
 
 class Registrations:
     def __init__(
-        self, client: InboundClient, directory: Directory, switch_directory: SwitchDirectory, database_url: str,
+        self, client: InboundClient, directory: Directory, switch_directory: SwitchDirectory, served: Served,
+        database_url: str,
     ) -> None:
         self._client = client
         self._directory = directory
         self._switch_directory = switch_directory
+        self._served = served
+        self._past_unknown = served.began_empty
         self._database_url = database_url
         self._waiting: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._to_compare: deque[str] = deque()
         self._primed: Bounded[str, float] = Bounded(_MOST_REMEMBERED)
         self._woken = Flag()
         self._stopping = False
@@ -75,12 +84,12 @@ class Registrations:
             self._want("prime", entry)
 
     def resync(self) -> None:
-        """The switch may have been away, or have forgotten everything."""
+        """The switch may have been away, or have forgotten everything, or not have heard what it should forget."""
         self._primed.clear()
-        self._want("prime", EVERYTHING)
+        self._want("compare", EVERYTHING)
 
     def changed(self, entry: str) -> None:
-        self._want("flush", entry)
+        self._want("compare" if entry == EVERYTHING else "flush", entry)
 
     # ----- the queue: a set in order, so a storm of registrations asks for each device once
 
@@ -89,53 +98,92 @@ class Registrations:
             return
         if len(self._waiting) >= _MOST_WAITING:
             self._waiting.clear()
-            what, entry = "flush", EVERYTHING
+            what, entry = "compare", EVERYTHING
         self._waiting[(what, entry)] = None
         self._woken.set()
 
     def _work(self) -> None:
         while not self._stopping:
-            self._woken.wait()
+            if not self._waiting and not self._to_compare:
+                self._woken.wait()
             self._woken.clear()
-            while self._waiting and not self._stopping:
-                (what, entry), _ = self._waiting.popitem(last=False)
-                try:
-                    if what == "flush":
-                        self._flush(entry)
-                    if entry == EVERYTHING:
-                        self._prime_all()
-                    else:
-                        self._prime(entry)
-                except (EslError, DatabaseUnavailable, DatabaseError) as error:
-                    # The next connect, or the database's return, brings a look at everything.
-                    log.warning("not primed", what=what, entry=entry, reason=str(error))
+            try:
+                if self._waiting:
+                    self._do_next()
+                elif self._to_compare:
+                    self._compare_some()
+            except (EslError, DatabaseUnavailable, DatabaseError, ValueError) as error:
+                log.warning("directory of the switch not brought up to date yet", reason=str(error))
+                gevent.sleep(_AGAIN_S)
+            except Exception:  # whatever it is, a device that is locked out must not stay let in for it
+                log.exception("directory of the switch not brought up to date yet")
+                gevent.sleep(_AGAIN_S)
 
-    def _flush(self, entry: str) -> None:
-        if entry == EVERYTHING:
-            self._client.api("xml_flush_cache")
-            self._primed.clear()
-        else:
-            user, domain = entry.split("@")
-            self._primed.pop(entry, None)
-            self._client.api("xml_flush_cache", "id", user, domain)
-        FLUSHED.labels("all" if entry == EVERYTHING else "entry").inc()
+    def _do_next(self) -> None:
+        (what, entry), _ = self._waiting.popitem(last=False)
+        try:
+            if what == "compare":
+                self._compare_everything()
+            elif what == "flush":
+                self._refresh(entry)
+            else:
+                self._prime(entry)
+        except BaseException:
+            if what != "prime":  # a device not primed now is primed with its next registration
+                self._waiting.setdefault((what, entry), None)
+            raise
 
-    def _prime_all(self) -> None:
+    def _compare_everything(self) -> None:
+        """Raises ValueError when the switch's list of registrations is none."""
         listed = json.loads(self._client.api("show", "registrations", "as", "json"))
-        for row in listed.get("rows", []):  # without registrations there are no rows at all
-            self._want("prime", f"{row.get('reg_user', '')}@{row.get('realm', '')}")
+        # Without registrations there are no rows at all.
+        devices = [f"{row.get('reg_user', '')}@{row.get('realm', '')}" for row in listed.get("rows", [])]
+        devices = [device for device in devices if _ENTRY.fullmatch(device)]
+        if self._past_unknown:
+            # Only when nothing was ever written down: the switch may hold what nobody knows of. The database is
+            # asked first, so that what is forgotten here is not missing for longer than it takes to look at it.
+            self._switch_directory.changed_since_served(devices[:1] or ["nobody@numbers.invalid"])
+            self._client.api("xml_flush_cache")
+            FLUSHED.labels("all").inc()
+            self._past_unknown = False
+        registered = frozenset(devices)
+        self._to_compare = deque((*devices, *(one for one in self._served.entries() if one not in registered)))
+        for device in devices:
+            self._want("prime", device)
+
+    def _compare_some(self) -> None:
+        together = [self._to_compare[at] for at in range(min(_COMPARED_TOGETHER, len(self._to_compare)))]
+        for entry in self._switch_directory.changed_since_served(together):
+            self._refresh(entry)
+        for _ in together:
+            self._to_compare.popleft()
+
+    def _refresh(self, entry: str) -> None:
+        user, domain = entry.split("@")
+        found = self._switch_directory.entry(user, domain)
+        self._primed.pop(entry, None)
+        self._client.api("xml_flush_cache", "id", user, domain)
+        FLUSHED.labels("entry").inc()
+        log.info("directory entry forgotten", entry=entry, there=found is not None)
+        if found is None:
+            self._served.drop(entry)
+        else:
+            self._look(entry)
+            self._prime_person(user, entry, found)
 
     def _prime(self, entry: str) -> None:
         user, domain = entry.split("@")
         found = self._switch_directory.entry(user, domain)
-        if found is None:
-            return
+        if found is not None:
+            self._look(entry)
+            self._prime_person(user, entry, found)
+
+    def _prime_person(self, user: str, entry: str, found: Entry) -> None:
         if found.kind == "device":
             self._directory.prime(user)
             self._look(f"{found.extension}@{found.domain}")
             for number in found.numbers:
                 self._look(f"{number}@{NUMBERS_DOMAIN}")
-        self._look(entry)
         self._primed.keep(entry, time.monotonic())
 
     def _look(self, entry: str) -> None:
@@ -155,7 +203,7 @@ class Registrations:
                     connection.autocommit = True
                     connection.cursor().execute("LISTEN pbx_directory")
                 try:
-                    self._want("flush", EVERYTHING)  # what changed while nobody listened is not known
+                    self._want("compare", EVERYTHING)  # what changed while nobody listened is not known
                     wait_s = 0.5
                     self._hear(connection, self.changed)
                 finally:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,7 +19,8 @@ import structlog
 from gevent.pywsgi import WSGIServer
 
 from services.routing.directory_xml import NOT_FOUND, Entry, document
-from shared.database import Database, DatabaseError, DatabaseUnavailable
+from services.routing.served import Served, digest_of
+from shared.database import Database, DatabaseError, DatabaseUnavailable, Row
 from shared.metrics import Counter
 
 log = structlog.get_logger()
@@ -30,12 +32,20 @@ _DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
 _DEADLINE_S = 1.5
 _MOST_BYTES = 64_000
 
+_MANY = (
+    "SELECT asked.of_user, asked.in_domain, entry.*"
+    " FROM unnest(CAST(:users AS text[]), CAST(:domains AS text[])) AS asked(of_user, in_domain)"
+    " LEFT JOIN LATERAL routing.directory_entry(asked.of_user, asked.in_domain) entry ON true"
+)
+_FIELDS = tuple(field.name for field in fields(Entry))
+
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class SwitchDirectory:
-    def __init__(self, database: Database, secret: str, *, host: str, port: int) -> None:
+    def __init__(self, database: Database, secret: str, served: Served, *, host: str, port: int) -> None:
         self._database = database
+        self._served = served
         self._authorization = "Basic " + b64encode(f"switch:{secret}".encode()).decode()
         self._server = WSGIServer((host, port), self._serve, log=None, error_log=None)
         self._port = port
@@ -60,10 +70,18 @@ class SwitchDirectory:
             return None
         rows = self._database.call(
             "SELECT * FROM routing.directory_entry(:user, :domain)", deadline_s=_DEADLINE_S, user=user, domain=domain)
-        if not rows:
-            return None
-        fields: dict[str, Any] = {name: "" if value is None else value for name, value in rows[0].items()}
-        return Entry(**fields)
+        return _entry(rows[0]) if rows else None
+
+    def changed_since_served(self, names: Sequence[str]) -> list[str]:
+        """Those of user@domain that would be answered otherwise now. Raises DatabaseUnavailable, DatabaseError."""
+        users, domains = zip(*(name.split("@") for name in names), strict=True)
+        rows = self._database.call(
+            _MANY, deadline_s=_DEADLINE_S, users=list(users), domains=list(domains))
+        return [
+            f"{row.of_user}@{row.in_domain}" for row in rows
+            if row.kind is None or not self._served.is_current(
+                f"{row.of_user}@{row.in_domain}", digest_of(document(row.of_user, row.in_domain, _entry(row))))
+        ]
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         def answer(status: str, text: str) -> list[bytes]:
@@ -87,7 +105,16 @@ class SwitchDirectory:
             log.warning("directory question not answered", user=user, domain=domain, reason=str(error))
             return answer("503 Service Unavailable", NOT_FOUND)
         ASKED.labels(entry.kind if entry else "unknown").inc()
-        return answer("200 OK", document(user, domain, entry) if entry else NOT_FOUND)
+        if entry is None:
+            return answer("200 OK", NOT_FOUND)
+        text = document(user, domain, entry)
+        self._served.keep(f"{user}@{domain}", digest_of(text))
+        return answer("200 OK", text)
+
+
+def _entry(row: Row) -> Entry:
+    said: dict[str, Any] = {name: "" if row[name] is None else row[name] for name in _FIELDS}
+    return Entry(**said)
 
 
 def _asked_for(form: dict[str, list[str]]) -> tuple[str, str]:

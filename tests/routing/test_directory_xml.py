@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from services.routing.directory_xml import NUMBERS_DOMAIN, emergency_pattern
+from services.routing.served import Served
 from services.routing.switch_directory import SwitchDirectory
 from shared.database import Database
 
@@ -19,8 +20,9 @@ SECRET = "s" * 32
 
 
 @pytest.fixture(scope="module")
-def served(database):
-    one = SwitchDirectory(database, SECRET, host="127.0.0.1", port=0)
+def served(database, tmp_path_factory):
+    entries = Served(tmp_path_factory.mktemp("served") / "entries")
+    one = SwitchDirectory(database, SECRET, entries, host="127.0.0.1", port=0)
     one.start()
     yield one
     one.stop()
@@ -97,8 +99,9 @@ def test_without_the_secret_nothing_is_said(served, secret):
     assert refused.value.read() == b""
 
 
-def test_with_the_database_away_the_switch_is_told_to_ask_again_later():
-    away = SwitchDirectory(Database("postgresql://u:p@127.0.0.1:9/x"), SECRET, host="127.0.0.1", port=0)
+def test_with_the_database_away_the_switch_is_told_to_ask_again_later(tmp_path):
+    away = SwitchDirectory(
+        Database("postgresql://u:p@127.0.0.1:9/x"), SECRET, Served(tmp_path / "served"), host="127.0.0.1", port=0)
     away.start()
     try:
         with pytest.raises(urllib.error.HTTPError) as refused:
@@ -106,6 +109,18 @@ def test_with_the_database_away_the_switch_is_told_to_ask_again_later():
         assert refused.value.code == 503
     finally:
         away.stop()
+
+
+def test_what_would_be_answered_otherwise_now_is_found_without_asking_the_switch(served, owner_sql):
+    names = ["amsel-21@amsel.example", "amsel-22@amsel.example", "22@amsel.example", "nobody@amsel.example"]
+    for name in names:
+        user(served, name.split("@")[0])
+    assert served.changed_since_served(names) == ["nobody@amsel.example"]
+    owner_sql("UPDATE directory.devices SET sip_ha1 = repeat('c', 32) WHERE device_id = 'amsel-22'")
+    try:
+        assert set(served.changed_since_served(names)) == {"amsel-22@amsel.example", "nobody@amsel.example"}
+    finally:
+        owner_sql("UPDATE directory.devices SET sip_ha1 = repeat('a', 32) WHERE device_id = 'amsel-22'")
 
 
 @pytest.mark.parametrize(("country", "number"), [

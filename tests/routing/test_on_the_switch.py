@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -108,6 +109,41 @@ def test_a_changed_extension_is_forgotten_and_the_new_one_known(lab: Lab) -> Non
     wait_until(lambda: cached(lab, "greta-desk@musterbau.example", "presence_id") == "57@musterbau.example")
     lab.sql(change, of="57", to="27")
     wait_until(lambda: cached(lab, "greta-desk@musterbau.example", "presence_id") == "27@musterbau.example")
+
+
+def flushes(lab: Lab) -> dict[str, float]:
+    with urllib.request.urlopen(f"{lab.http}/metrics", timeout=5) as answer:
+        lines = [line.rpartition(" ") for line in answer.read().decode().splitlines() if "flushes_total{" in line]
+    return {line[0].partition('"')[2].rstrip('"}'): float(line[2]) for line in lines}
+
+
+def test_what_changed_while_nobody_listened_is_forgotten_and_nothing_else(lab: Lab) -> None:
+    cached(lab, "jonas-desk@musterbau.example")   # never registered: only looked at, and kept for ever
+    assert cached(lab, "jonas-desk@musterbau.example") == "1"
+    lab.routing.stop(signal.SIGKILL)
+    try:
+        lab.sql("DELETE FROM directory.devices WHERE device_id = 'jonas-desk' AND company_id = 1")
+        lab.sql("UPDATE directory.subscribers SET language = 'en' WHERE extension = '27' AND company_id = 1")
+        assert cached(lab, "jonas-desk@musterbau.example") == "1"
+    finally:
+        lab.routing.start()
+    wait_until(lambda: not cached(lab, "jonas-desk@musterbau.example"))
+    wait_until(lambda: cached(lab, "greta-desk@musterbau.example", "pbx_language") == "en")
+    wait_until(lambda: cached(lab, "27@musterbau.example", "pbx_language") == "en")
+    done = flushes(lab)
+    assert "all" not in done
+    assert done["entry"] <= 6       # device, extension and number of two; nobody else's
+
+
+def test_a_flush_the_switch_did_not_hear_is_said_again(lab: Lab) -> None:
+    assert cached(lab, "ida-desk@musterbau.example") == "1"
+    os.kill(lab.switch.pid, signal.SIGSTOP)
+    try:
+        lab.sql("DELETE FROM directory.devices WHERE device_id = 'ida-desk' AND company_id = 1")
+        wait_until(lambda: "not brought up to date yet" in lab.routing.words(), 15)
+    finally:
+        os.kill(lab.switch.pid, signal.SIGCONT)
+    wait_until(lambda: not cached(lab, "ida-desk@musterbau.example"), 20)
 
 
 def test_killed_the_switch_goes_on_alone_but_opens_nothing_that_may_be_barred(lab: Lab) -> None:

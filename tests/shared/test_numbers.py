@@ -97,7 +97,8 @@ def test_no_value_can_change_what_is_dialled(value: str) -> None:
         dialled = dial_string([leg])
     except UndiallableError:
         return
-    assert dialled == f"{{outbound_redirect_fatal=true}}[origination_caller_id_name={value}]sofia/internal/anna%m.example"
+    assert dialled == (
+        f"{{outbound_redirect_fatal=true}}[origination_caller_id_name={value}]sofia/internal/anna%m.example")
     assert not set(value) & set("{}[]<>,|'\"\\^=:$\r\n\0")
 
 
