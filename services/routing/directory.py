@@ -1,8 +1,10 @@
 """Database -> facts, in one round trip; the last good answer when the database is away or too slow.
 
-A call never waits longer than deadline_s. A database that missed it is left alone until a probe of our own finds
-it answering again: so a frozen one costs the calls of one moment, not every call. The look-up that was too slow
-goes on behind the call's back, within its own bound, and what it brings is remembered.
+A call waits no longer than deadline_s when memory knows what it needs, and up to patience_s when nothing else does:
+late facts are better than none. A database that refuses, or misses deadline_s several times in a row, is left
+alone until a probe of our own finds it answering again: so a frozen one costs the calls of one moment, not every
+call, and one slow answer costs no other call anything. The look-up that was too slow goes on behind the call's
+back, within its own bound, and what it brings is remembered.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ _SQL = (
     " :lamp_extension, :lamp_position, :lamp_key) AS facts"
 )
 _LATE_LIMIT_S = 2.0
+_MISSES_MEAN_AWAY = 3
 
 
 class Unknown(Exception):
@@ -41,15 +44,18 @@ class NotKnownNow(Exception):
 
 class Directory:
     def __init__(
-        self, database: Database, memory: Memory, *, deadline_s: float = 0.15, probe_every_s: float = 0.5,
-        at_once: int = 50,
+        self, database: Database, memory: Memory, *, deadline_s: float = 0.15, patience_s: float = 0.8,
+        probe_every_s: float = 0.5, at_once: int = 50,
     ) -> None:
+        """patience_s: what is left of it after deadline_s must fit in the time a call is answered in."""
         self._database = database
         self._memory = memory
         self._deadline_s = deadline_s
+        self._patience_s = max(patience_s, deadline_s)
         self._probe_every_s = probe_every_s
         self._looking = Pool(at_once)
         self._away = False
+        self._missed = 0
 
     @property
     def away(self) -> bool:
@@ -57,16 +63,23 @@ class Directory:
 
     def look_up(self, asked: Asked) -> Found:
         """Raises Unknown or NotKnownNow."""
+        looking = None
         if not self._away and not self._looking.full():
             looking = self._looking.spawn(self._ask, asked)
             looking.join(self._deadline_s)
-            if not looking.ready():
-                self._lost("too slow")
-            elif isinstance(answer := looking.value, Found):
-                return answer
-            elif looking.value is not None:
-                raise Unknown
+            if looking.ready():
+                if looking.value is not None:
+                    self._missed = 0
+                    return _known(looking.value)
+            else:
+                self._missed += 1
+                if self._missed >= _MISSES_MEAN_AWAY:
+                    self._lost("too slow")
         found = self._memory.recall(asked)
+        if found is None and looking is not None and not looking.ready():
+            looking.join(self._patience_s - self._deadline_s)
+            if looking.ready() and looking.value is not None:
+                return _known(looking.value)
         RECALLED.labels("yes" if found else "no").inc()
         if found is None:
             raise NotKnownNow
@@ -119,8 +132,15 @@ class Directory:
             except (DatabaseUnavailable, DatabaseError):
                 continue
             self._away = False
+            self._missed = 0
             DATABASE_AWAY.set(0)
             log.info("database back")
+
+
+def _known(answer: Found | str) -> Found:
+    if isinstance(answer, str):
+        raise Unknown
+    return answer
 
 
 def found_in(facts: dict[str, Any]) -> Found:

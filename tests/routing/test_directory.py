@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import gevent
 import pytest
@@ -123,8 +123,9 @@ def test_without_the_database_the_last_known_facts_decide(lost):
     assert set(found.people) == {70121, 70122, 70123}
 
 
-def test_only_the_first_call_waits_for_a_database_that_is_away(lost):
-    lost.look_up(ANNA_CALLS_BERND)
+def test_only_the_first_calls_wait_for_a_database_that_is_away(lost):
+    for _ in range(3):
+        lost.look_up(ANNA_CALLS_BERND)
     assert lost.away
     began = time.monotonic()
     for _ in range(50):
@@ -145,6 +146,46 @@ def test_what_is_not_remembered_is_left_to_the_switch(lost):
         lost.look_up(Asked(device_id="amsel-29", dialled="22"))
     with pytest.raises(NotKnownNow):
         lost.look_up(Asked(device_id="amsel-21", dialled="30"))
+
+
+class Slow(Database):
+    """The same database, some milliseconds away."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.takes_s = 0.0
+
+    def call(self, sql, *, deadline_s=None, **params):
+        gevent.sleep(self.takes_s)
+        return super().call(sql, deadline_s=deadline_s, **params)
+
+
+@pytest.fixture
+def slow(service_database_urls: dict[str, str], owner_sql: object) -> Iterator[Slow]:
+    one = Slow(service_database_urls["routing"])
+    yield one
+    one.close()
+
+
+def test_a_call_nothing_is_remembered_for_waits_for_the_late_answer(slow):
+    directory = Directory(slow, Memory(), deadline_s=0.05, patience_s=5)
+    slow.takes_s = 0.2
+    assert not directory.look_up(ANNA_CALLS_BERND).from_memory
+    with pytest.raises(Unknown):
+        directory.look_up(Asked(device_id="nobody-at-all", dialled="22"))
+    assert not directory.away
+
+
+def test_one_slow_answer_costs_no_other_call_anything(slow):
+    directory = Directory(slow, Memory(), deadline_s=0.3)
+    directory.look_up(ANNA_CALLS_BERND)
+    for _ in range(5):
+        slow.takes_s = 0.6
+        assert directory.look_up(ANNA_CALLS_BERND).from_memory
+        assert directory.look_up(ANNA_CALLS_BERND).from_memory
+        slow.takes_s = 0.0
+        assert not directory.look_up(ANNA_CALLS_BERND).from_memory
+    assert not directory.away
 
 
 def test_numbers_outside_are_reachable_from_memory(lost):
