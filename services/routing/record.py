@@ -3,7 +3,7 @@
 note() only appends. A greenlet gathers what came in a quarter of a second and writes it as one outbox row a
 company, from where the relay hands it to the queue calls.record (worker.py). With the database away the batch
 goes to a side file, which is taken in when it is back; the memory in front of it is bounded, and what it had to
-drop is counted, not hidden.
+drop is counted, not hidden. A record the database refuses, or a file nobody can read, costs itself and no other.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict, deque
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -34,6 +35,7 @@ _GATHER_S = 0.25
 _MOST_WAITING = 20_000
 _MOST_PER_ROW = 200
 _MOST_FILES = 20_000
+_REFUSALS = (DatabaseError, KeyError, TypeError, ValueError, AttributeError)
 
 
 class Recorder:
@@ -73,12 +75,9 @@ class Recorder:
             count = min(len(self._waiting), _MOST_PER_ROW)
             batch = [self._waiting.popleft() for _ in range(count)]
             try:
-                self._put(batch)
+                self._put_what_is_good(batch)
             except DatabaseUnavailable:
                 self._put_aside(batch)
-            except DatabaseError as error:  # a company that was removed meanwhile, at worst
-                DROPPED.inc(len(batch))
-                log.error("call records refused", count=len(batch), reason=str(error))
         if self._relay is not None:
             self._relay.wake()
 
@@ -86,15 +85,37 @@ class Recorder:
         """Side files into the outbox, oldest first; a file goes only when its rows are committed."""
         for path in sorted(self._folder.glob("*.json")):
             try:
-                batch = json.loads(path.read_bytes())
-            except ValueError:
-                path.rename(path.with_suffix(".broken"))
-                log.error("side file not readable, set aside", file=path.name)
+                whole = self._put_what_is_good(json.loads(path.read_bytes()))
+            except FileNotFoundError:
                 continue
-            self._put(batch)
-            path.unlink(missing_ok=True)
+            except (ValueError, TypeError, OSError) as error:
+                log.error("side file not readable", file=path.name, reason=str(error))
+                whole = False
+            if whole:
+                path.unlink(missing_ok=True)
+            else:
+                log.error("side file set aside: not all of it could be taken in", file=path.name)
+                path.rename(path.with_suffix(".broken"))
         self._files = len(list(self._folder.glob("*.json")))
         WAITING.set(self._files)
+
+    def _put_what_is_good(self, batch: list[dict[str, Any]]) -> bool:
+        """True: all of it. Raises DatabaseUnavailable, and TypeError when it is no list of records."""
+        try:
+            self._put(batch)
+        except _REFUSALS as error:
+            log.warning("call records one by one, as one of them is refused", count=len(batch), reason=str(error))
+        else:
+            return True
+        refused = 0
+        for record in batch:
+            try:
+                self._put([record])
+            except _REFUSALS as error:  # a company that was removed meanwhile, mostly
+                refused += 1
+                log.error("call record refused", reason=str(error))
+        DROPPED.inc(refused)
+        return not refused
 
     def _put(self, batch: list[dict[str, Any]]) -> None:
         by_company: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -109,14 +130,10 @@ class Recorder:
         if self._files >= _MOST_FILES:
             DROPPED.inc(len(batch))
             return
-        name = f"{batch[0]['at']}_{uuid4()}"
-        aside = self._folder / f"{name}.part"
+        name = f"{datetime.now(UTC).isoformat()}_{uuid4()}"
         try:
-            with aside.open("w") as file:
-                json.dump(batch, file)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.rename(self._folder / f"{name}.json")
+            # A disk that is slow to sync must not hold up the calls: outside of the loop.
+            gevent.get_hub().threadpool.apply(_write, (self._folder / f"{name}.json", json.dumps(batch, default=str)))
         except OSError as error:
             DROPPED.inc(len(batch))
             log.error("call records lost: neither database nor disk", count=len(batch), reason=str(error))
@@ -130,9 +147,20 @@ class Recorder:
             self._woken.clear()
             if not self._stopping:
                 gevent.sleep(_GATHER_S)  # gathers a batch; nobody waits for it
-            self.write_waiting()
-            if self._files:
-                try:
+            try:
+                self.write_waiting()
+                if self._files:
                     self.take_in_files()
-                except (DatabaseUnavailable, DatabaseError) as error:
-                    log.warning("side files wait", reason=str(error))
+            except (DatabaseUnavailable, DatabaseError) as error:
+                log.warning("side files wait", reason=str(error))
+            except Exception:  # whatever it was: the records of the calls to come are still to be written
+                log.exception("call records not written")
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)

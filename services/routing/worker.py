@@ -25,6 +25,7 @@ REFUSED = Counter("pbx_routing_records_refused_total", "Call records the databas
 
 _TOGETHER = 4
 _AGAIN_AFTER_S = 5
+_REFUSALS = (DatabaseError, KeyError, TypeError, ValueError, AttributeError)
 
 
 def build(settings: Settings, database: Database) -> Celery:
@@ -34,15 +35,25 @@ def build(settings: Settings, database: Database) -> Celery:
     def record_calls(task: Task, company_id: int, records: list[dict[str, Any]]) -> None:
         """Idempotent: the same records again change nothing."""
         try:
-            with database.company(company_id) as tx:
-                call_log.write(tx, company_id, records)
+            write_what_is_good(database, company_id, records)
         except DatabaseUnavailable as error:
             raise task.retry(countdown=_AGAIN_AFTER_S, exc=error) from error
-        except DatabaseError as error:  # its company is gone, and its calls with it
-            REFUSED.inc(len(records))
-            log.error("call records refused", company_id=company_id, count=len(records), reason=str(error))
 
     return app
+
+
+def write_what_is_good(database: Database, company_id: int, records: list[dict[str, Any]]) -> None:
+    """All at once; one by one when one of them is refused. Raises DatabaseUnavailable."""
+    try:
+        with database.company(company_id) as tx:
+            call_log.write(tx, company_id, records)
+    except _REFUSALS as error:
+        if len(records) == 1:  # its company is gone, and its calls with it; or it is no record of ours
+            REFUSED.inc()
+            log.error("call record refused", company_id=company_id, reason=f"{type(error).__name__}: {error}")
+            return
+        for record in records:
+            write_what_is_good(database, company_id, [record])
 
 
 def main() -> None:

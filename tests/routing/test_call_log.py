@@ -17,6 +17,7 @@ from services.routing.api import call_log as call_log_api
 from services.routing.api import forwardings as forwardings_api
 from services.routing.call_log import BadCursor, Wanted, read_cursor
 from services.routing.record import Recorder
+from services.routing.worker import write_what_is_good
 from shared.api import create_app
 from shared.database import Database
 
@@ -163,6 +164,33 @@ def test_a_broken_file_is_set_aside_and_does_not_stop_the_others(database, folde
     recorder.take_in_files()
     assert len(outbox_rows(owner_sql)) == 1
     assert [path.name for path in folder.iterdir()] == ["2026_half.broken"]
+
+
+def test_a_file_with_one_bad_record_is_set_aside_and_its_good_ones_are_taken_in(database, folder, owner_sql):
+    recorder = Recorder(database, folder)
+    (folder / "2026_bad.json").write_text(json.dumps([{"no": "company"}, *story(str(uuid.uuid4()))]))
+    (folder / "2026_list.json").write_text('{"a": 1}')
+    (folder / "2027_whole.json").write_text(json.dumps(story(str(uuid.uuid4()))))
+    recorder.take_in_files()
+    assert sum(len(payload["records"]) for _, _, _, payload in outbox_rows(owner_sql)) == 6
+    assert sorted(path.name for path in folder.iterdir()) == ["2026_bad.broken", "2026_list.broken"]
+
+
+def test_a_record_nobody_can_write_down_costs_no_other(database, folder, owner_sql):
+    recorder = Recorder(database, folder)
+    for record in ({"company_id": "none"}, *story(str(uuid.uuid4()))):
+        recorder.note(record)
+    recorder.write_waiting()
+    assert sum(len(payload["records"]) for _, _, _, payload in outbox_rows(owner_sql)) == 3
+
+
+def test_a_bad_record_of_a_batch_costs_the_log_no_other(database, owner_sql):
+    call_id = str(uuid.uuid4())
+    bad = [{"kind": "unheard of"}, {"kind": "ended"}, {**story(call_id)[-1], "call_id": "no uuid"}]
+    write_what_is_good(database, 701, [bad[0], *story(call_id), *bad[1:]])
+    [(dialled, cause)] = owner_sql("SELECT dialled, cause FROM routing.calls WHERE call_id = %(id)s", id=call_id)
+    assert (dialled, cause) == ("22", "NORMAL_CLEARING")
+    owner_sql("DELETE FROM routing.calls WHERE call_id = %(id)s", id=call_id)
 
 
 # ----- over HTTP
