@@ -163,6 +163,9 @@ SELECT company_id, subscriber_id, on_always AS always, on_busy AS busy, on_no_an
        no_answer_rings AS rings
 FROM voicemail.mailboxes
 WHERE enabled;
+-- The switch's own entries of a person say whether there is a mailbox, for the time routing is away (0002_routing).
+CREATE TRIGGER mailbox_changed AFTER INSERT OR UPDATE OF enabled OR DELETE ON voicemail.mailboxes
+    FOR EACH ROW EXECUTE FUNCTION routing.directory_changed();
 GRANT SELECT (company_id, subscriber_id, enabled, on_always, on_busy, on_no_answer, no_answer_rings)
     ON voicemail.mailboxes TO pbx_routing;
 GRANT SELECT ON voicemail.mailbox_routing TO pbx_routing;

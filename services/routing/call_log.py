@@ -108,6 +108,8 @@ _WRITERS = {"decided": _decided, "went_on": _went_on, "leg_answered": _leg_answe
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
+    company_id: int
+    """Named in every statement: row security alone lets no index be used that begins with it."""
     subscriber_id: int
     kind: str | None = None
     search: str | None = None
@@ -132,7 +134,7 @@ SELECT * FROM (
     FROM routing.call_log l
     JOIN routing.calls c ON (c.company_id, c.call_id) = (l.company_id, l.call_id)
     -- A call still up is neither missed nor received yet; one whose end nobody reported shows after half a day.
-    WHERE l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL
+    WHERE l.company_id = :company_id AND l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL
       AND (c.ended_at IS NOT NULL OR c.started_at < now() - interval '12 hours')
 ) line
 WHERE (CAST(:kind AS text) IS NULL OR kind = :kind)
@@ -146,7 +148,7 @@ def page(tx: Transaction, wanted: Wanted) -> tuple[list[Row], str | None]:
     """Newest first, and the cursor of the next page."""
     at, call_id, placed = wanted.before or (None, None, None)
     rows = tx.rows(
-        _LINES, subscriber_id=wanted.subscriber_id, kind=wanted.kind,
+        _LINES, company_id=wanted.company_id, subscriber_id=wanted.subscriber_id, kind=wanted.kind,
         pattern=f"%{_literally(wanted.search)}%" if wanted.search else None,
         at=at, call_id=call_id, placed=placed, limit=wanted.limit + 1)
     shown = rows[:wanted.limit]
@@ -184,10 +186,10 @@ def one(tx: Transaction, call_id: UUID, subscriber_id: int | None) -> Row | None
         call_id=call_id, subscriber_id=subscriber_id)
 
 
-def delete(tx: Transaction, subscriber_id: int, call_id: UUID | None = None) -> int:
+def delete(tx: Transaction, company_id: int, subscriber_id: int, call_id: UUID | None = None) -> int:
     """One line of the subscriber's list, or all of it; the other party's list stays."""
     return tx.execute(
         """UPDATE routing.call_log SET deleted_at = now()
-           WHERE subscriber_id = :subscriber_id AND deleted_at IS NULL
+           WHERE company_id = :company_id AND subscriber_id = :subscriber_id AND deleted_at IS NULL
              AND (CAST(:call_id AS uuid) IS NULL OR call_id = :call_id)""",
-        subscriber_id=subscriber_id, call_id=call_id)
+        company_id=company_id, subscriber_id=subscriber_id, call_id=call_id)

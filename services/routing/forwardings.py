@@ -49,20 +49,22 @@ def company_of(tx: Transaction, subscriber_id: int) -> int | None:
     return int(row.company_id) if row else None
 
 
-def all_of(tx: Transaction, subscriber_id: int) -> list[dict[str, Any]]:
+def all_of(tx: Transaction, company_id: int, subscriber_id: int) -> list[dict[str, Any]]:
     """One of each kind; what was never set is off."""
-    owner = _owner(tx, subscriber_id)
+    owner = _owner(tx, company_id, subscriber_id)
     rows = {row.kind: row for row in tx.rows(
-        "SELECT kind, enabled, target, rings FROM routing.forwardings WHERE subscriber_id = :id", id=subscriber_id)}
+        "SELECT kind, enabled, target, rings FROM routing.forwardings"
+        " WHERE company_id = :company_id AND subscriber_id = :id", company_id=company_id, id=subscriber_id)}
     return [_shown(kind, rows.get(kind.value), owner) for kind in Kind]
 
 
-def put(tx: Transaction, subscriber_id: int, change: Change) -> dict[str, Any]:
+def put(tx: Transaction, company_id: int, subscriber_id: int, change: Change) -> dict[str, Any]:
     """Raises Refused, NotFound."""
-    owner = _owner(tx, subscriber_id)
+    owner = _owner(tx, company_id, subscriber_id)
     stored = tx.row(
-        "SELECT target, rings FROM routing.forwardings WHERE subscriber_id = :id AND kind = :kind FOR UPDATE",
-        id=subscriber_id, kind=change.kind.value)
+        "SELECT target, rings FROM routing.forwardings"
+        " WHERE company_id = :company_id AND subscriber_id = :id AND kind = :kind FOR UPDATE",
+        company_id=company_id, id=subscriber_id, kind=change.kind.value)
     if change.target is None and stored is None:
         if change.enabled:
             raise Refused("target_missing", "target", "there is no number to forward to yet",
@@ -82,7 +84,7 @@ def put(tx: Transaction, subscriber_id: int, change: Change) -> dict[str, Any]:
     return _shown(change.kind, row, owner)
 
 
-def _owner(tx: Transaction, subscriber_id: int) -> Row:
+def _owner(tx: Transaction, company_id: int, subscriber_id: int) -> Row:
     return tx.one(
         """SELECT s.company_id, s.extension, t.country, t.area_code, c.allowed_classes,
                   ARRAY(SELECT n.number FROM directory.numbers n WHERE n.company_id = s.company_id
@@ -90,7 +92,7 @@ def _owner(tx: Transaction, subscriber_id: int) -> Row:
            FROM directory.subscribers s
            JOIN directory.sites t ON (t.company_id, t.site_id) = (s.company_id, s.site_id)
            JOIN directory.companies c ON c.company_id = s.company_id
-           WHERE s.subscriber_id = :id""", id=subscriber_id)
+           WHERE s.company_id = :company_id AND s.subscriber_id = :id""", company_id=company_id, id=subscriber_id)
 
 
 def _target(tx: Transaction, entered: str, owner: Row) -> str:
@@ -101,7 +103,10 @@ def _target(tx: Transaction, entered: str, owner: Row) -> str:
     if text == owner.extension:
         raise Refused("target_is_own", "target", "one cannot forward to oneself")
     if text.isdigit() and 2 <= len(text) <= 6 and not text.startswith("0"):
-        if tx.row("SELECT 1 AS there FROM directory.subscribers WHERE extension = :extension", extension=text):
+        if tx.row(
+                "SELECT 1 AS there FROM directory.subscribers"
+                " WHERE company_id = :company_id AND extension = :extension",
+                company_id=owner.company_id, extension=text):
             return text
         raise Refused("target_unknown", "target", f"nobody has the extension {text}",
                       "outside numbers begin with 0 or +")

@@ -57,7 +57,7 @@ def tx(database, owner_sql):
 
 
 def lines(tx, subscriber_id, **wanted):
-    return call_log.page(tx, Wanted(subscriber_id, **wanted))[0]
+    return call_log.page(tx, Wanted(701, subscriber_id, **wanted))[0]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::3])
@@ -90,7 +90,7 @@ def test_pages_follow_one_another_without_gap_or_double(tx):
         call_log.write(tx, 701, story(str(uuid.uuid4()), begins=(n // 2) * 60))  # some at the same moment
     seen, following = [], None
     while True:
-        rows, text = call_log.page(tx, Wanted(ANNA, limit=3, before=following))
+        rows, text = call_log.page(tx, Wanted(701, ANNA, limit=3, before=following))
         seen += [row.call_id for row in rows]
         if text is None:
             break
@@ -114,7 +114,7 @@ def test_a_made_up_cursor_is_refused(text):
 def test_a_deleted_line_stays_deleted_when_a_late_report_comes_and_the_others_keep_theirs(tx):
     call_id = str(uuid.uuid4())
     call_log.write(tx, 701, story(call_id))
-    assert call_log.delete(tx, BERND) == 1
+    assert call_log.delete(tx, 701, BERND) == 1
     call_log.write(tx, 701, story(call_id))
     assert lines(tx, BERND) == []
     assert len(lines(tx, ANNA)) == 1

@@ -9,6 +9,7 @@ from base64 import b64encode
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+import psycopg2
 import pytest
 
 from services.routing.directory_xml import NUMBERS_DOMAIN, emergency_pattern
@@ -121,6 +122,20 @@ def test_what_would_be_answered_otherwise_now_is_found_without_asking_the_switch
         assert set(served.changed_since_served(names)) == {"amsel-22@amsel.example", "nobody@amsel.example"}
     finally:
         owner_sql("UPDATE directory.devices SET sip_ha1 = repeat('a', 32) WHERE device_id = 'amsel-22'")
+
+
+def test_a_mailbox_switched_off_is_a_change_of_its_owners_entries(admin_database_url, owner_sql):
+    listening = psycopg2.connect(admin_database_url)
+    listening.autocommit = True
+    listening.cursor().execute("LISTEN pbx_directory")
+    owner_sql("UPDATE voicemail.mailboxes SET enabled = NOT enabled WHERE subscriber_id = 70122")
+    try:
+        listening.poll()
+        heard = {notice.payload for notice in listening.notifies}
+        assert {"22@amsel.example", "+49305557022@numbers.invalid"} <= heard
+    finally:
+        listening.close()
+        owner_sql("UPDATE voicemail.mailboxes SET enabled = NOT enabled WHERE subscriber_id = 70122")
 
 
 @pytest.mark.parametrize(("country", "number"), [

@@ -26,9 +26,9 @@ def blueprint(database: Database) -> Blueprint:
             before = call_log.read_cursor(query["next"]) if query["next"] else None
         except BadCursor as error:
             raise ApiError(422, "invalid_field", "next: is not one of a page before", field="next") from error
-        with of_subscriber(database, subscriber_id) as (tx, _, owner_id):
+        with of_subscriber(database, subscriber_id) as (tx, company_id, owner_id):
             rows, following = call_log.page(
-                tx, Wanted(owner_id, query["kind"], query["search"], before, query["limit"]))
+                tx, Wanted(company_id, owner_id, query["kind"], query["search"], before, query["limit"]))
         return {"entries": rows, "next": following}
 
     @log.route("/call-log")
@@ -44,8 +44,8 @@ def blueprint(database: Database) -> Blueprint:
         @log.response(204)
         def delete(self) -> None:
             """Empty one's own list; the others' lists stay"""
-            with of_subscriber(database, None) as (tx, _, owner_id):
-                call_log.delete(tx, owner_id)
+            with of_subscriber(database, None) as (tx, company_id, owner_id):
+                call_log.delete(tx, company_id, owner_id)
 
     @log.route("/call-log/<uuid:call_id>")
     class OneCall(MethodView):
@@ -67,8 +67,8 @@ def blueprint(database: Database) -> Blueprint:
         @log.alt_response(404, schema=ErrorView, description="no such call in one's own list")
         def delete(self, call_id: UUID) -> None:
             """Take one call off one's own list"""
-            with of_subscriber(database, None) as (tx, _, owner_id):
-                if not call_log.delete(tx, owner_id, call_id):
+            with of_subscriber(database, None) as (tx, company_id, owner_id):
+                if not call_log.delete(tx, company_id, owner_id, call_id):
                     raise NotFound("no such call")
 
     @log.route("/subscribers/<int:subscriber_id>/call-log")

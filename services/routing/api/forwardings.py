@@ -52,13 +52,13 @@ def blueprint(database: Database, publish: Publish) -> Blueprint:
     one = Blueprint("forwardings", "forwardings", url_prefix="/v1", description="Where calls go instead (R1, R2).")
 
     def everything(subscriber_id: int | None) -> Any:
-        with of_subscriber(database, subscriber_id) as (tx, _, owner_id):
-            return {"forwardings": forwardings.all_of(tx, owner_id)}
+        with of_subscriber(database, subscriber_id) as (tx, company_id, owner_id):
+            return {"forwardings": forwardings.all_of(tx, company_id, owner_id)}
 
     def single(subscriber_id: int | None, kind: str) -> Any:
-        with of_subscriber(database, subscriber_id) as (tx, _, owner_id):
+        with of_subscriber(database, subscriber_id) as (tx, company_id, owner_id):
             wanted = _kind(kind)
-            return next(one for one in forwardings.all_of(tx, owner_id) if one["kind"] == wanted.value)
+            return next(one for one in forwardings.all_of(tx, company_id, owner_id) if one["kind"] == wanted.value)
 
     def change(subscriber_id: int | None, kind: str, body: dict[str, Any]) -> Any:
         wanted = _kind(kind)
@@ -66,7 +66,7 @@ def blueprint(database: Database, publish: Publish) -> Blueprint:
             raise ApiError(422, "invalid_field", "rings: only forwarding on no answer waits for rings", field="rings")
         try:
             with of_subscriber(database, subscriber_id) as (tx, company_id, owner_id):
-                shown = forwardings.put(tx, owner_id, Change(wanted, **body))
+                shown = forwardings.put(tx, company_id, owner_id, Change(wanted, **body))
         except Refused as refused:
             raise ApiError(422, refused.error, refused.message, field=refused.field, hint=refused.hint) from refused
         publish(SettingsChanged(
