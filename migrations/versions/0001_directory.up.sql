@@ -19,10 +19,12 @@ CREATE SCHEMA directory;
 GRANT USAGE ON SCHEMA directory TO pbx_routing, pbx_callback, pbx_voicemail, pbx_presence;
 
 -- 'platform' is said out loud by work that serves all companies (relays, sweepers);
--- an unset pbx.company raises "unrecognized configuration parameter".
+-- an unset pbx.company raises "unrecognized configuration parameter", and one that was set by an earlier
+-- transaction of the same connection is '' afterwards, which is no bigint: that raises, too.
 CREATE FUNCTION directory.in_scope(company_id bigint) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-    SELECT current_setting('pbx.company') IN (company_id::text, 'platform')
+    SELECT CASE current_setting('pbx.company') WHEN 'platform' THEN true
+           ELSE company_id = current_setting('pbx.company')::bigint END
 $$;
 
 -- Gives a table of a company its row security.
@@ -195,6 +197,7 @@ CREATE TABLE directory.api_tokens (        -- bearer tokens; the token itself is
     CHECK ((role = 'subscriber') = (subscriber_id IS NOT NULL)),
     CHECK ((role = 'subscriber') = (company_id IS NOT NULL))
 );
+CREATE INDEX api_tokens_of_subscriber ON directory.api_tokens (company_id, subscriber_id);
 
 -- Who a bearer token speaks for: known before the company is, hence a function with its owner's rights.
 CREATE FUNCTION directory.token_principal(sha256 bytea)

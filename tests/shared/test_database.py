@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 import gevent
+import psycopg2
 import pytest
 from gevent.server import StreamServer
 
@@ -60,6 +61,22 @@ def test_a_query_that_named_no_company_is_an_error_of_the_database(
 ) -> None:
     with pytest.raises(DatabaseError, match=r"pbx\.company|bigint"):
         reader.call("SELECT * FROM directory.sites")
+
+
+def test_nor_does_a_connection_that_named_one_before_answer_without(
+    service_database_urls: dict[str, str], two_companies: tuple[int, int]
+) -> None:
+    """What a transaction set is '' after it, not unset."""
+    connection = psycopg2.connect(service_database_urls["callback"])
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('pbx.company', %s, true)", (str(two_companies[0]),))
+            cursor.execute("SELECT count(*) FROM directory.sites")
+            assert cursor.fetchone() == (1,)
+        with pytest.raises(psycopg2.Error, match="bigint"), connection, connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM directory.sites")
+    finally:
+        connection.close()
 
 
 def test_the_company_of_one_transaction_does_not_leak_into_the_next(
