@@ -98,7 +98,9 @@ ALLOWED_LEG_VARIABLES = frozenset({
 # A redirect (300, 301, 302, 305) ends the leg with REQUESTED_CHAN_UNAVAIL. Otherwise mod_sofia itself calls whatever
 # its Contact says, past barring and the company's rules, or sends the caller there (sofia.c,
 # sofia_handle_sip_r_invite).
-_EVERY_LEG = "outbound_redirect_fatal=true"
+# presence_privacy: any registered handset may watch a plain extension, and mod_sofia's own lamp would name who calls
+# there (switch_channel.c, switch_channel_perform_presence; sofia_presence.c). Our lamps say what the watcher may know.
+_EVERY_LEG = "outbound_redirect_fatal=true,presence_privacy=true"
 
 
 @dataclass(frozen=True, slots=True)

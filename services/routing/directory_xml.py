@@ -67,6 +67,7 @@ def _device(entry: Entry) -> tuple[Mapping[str, str], Mapping[str, str]]:
     variables = {
         "user_context": "internal",
         "presence_id": f"{entry.extension}@{entry.domain}",
+        "presence_privacy": "true",  # the switch's own lamps name nobody: shared/dialling.py
         "pbx_company": str(entry.company_id),
         "pbx_subscriber": str(entry.subscriber_id),
         "pbx_device": entry.device_id,

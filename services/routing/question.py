@@ -14,7 +14,9 @@ AGAIN = ("steps", "again")
 """Context and destination under which the dialplan asks what is next (freeswitch/conf/dialplan/steps.xml)."""
 
 _DIALLED = re.compile(r"\+?[0-9*#]{1,32}")
-_LAMP = re.compile(r"(\*\*)?lamp\+([0-9]{2,6})-([1-8])-([a-z0-9]{10,32})")
+# A lamp's own address, as its key dials it. The dialog-info mod_sofia sends a telephone names the target without
+# `lamp+` (sofia_presence.c takes what stands before the + for the protocol), so ** alone is enough, too.
+_LAMP = re.compile(r"(?:(?:\*\*)?lamp\+|\*\*)([0-9]{2,6})-([1-8])-([a-z0-9]{10,32})")
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
 _NUMBER = re.compile(r"\+?[0-9]{2,20}")
@@ -102,7 +104,7 @@ def read(channel: Channel) -> Question | WhatNext:
         acting_subscriber_id=int(acting) if acting else None,
         company_id=int(company) if company and context != "public" else None,
         trunk=_matching(_NAME, channel.variable("pbx_trunk")) or None,
-        lamp=LampKey(lamp.group(2), int(lamp.group(3)), lamp.group(4)) if lamp else None,
+        lamp=LampKey(lamp.group(1), int(lamp.group(2)), lamp.group(3)) if lamp else None,
         caller_number="" if hidden else number,
         withheld=hidden,
         country=_matching(_COUNTRY, channel.variable("pbx_country")),

@@ -28,7 +28,7 @@ def test_all_devices_ring_together_each_under_its_own_leg_id_and_show_the_target
         "pbx_acting_subscriber=42,pbx_leg_subscriber=42,presence_id=21@musterbau.example,"
         "origination_caller_id_name=Bernd Bäcker,origination_caller_id_number=22,originate_timeout=31,"
         "ignore_early_media=true,hangup_after_bridge=true,domain_name=musterbau.example,pbx_site_number=+49305551100,"
-        "pbx_gateway=backstube-1,outbound_redirect_fatal=true}"
+        "pbx_gateway=backstube-1,outbound_redirect_fatal=true,presence_privacy=true}"
         "[origination_uuid=22222222-2222-4222-8222-222222222222,pbx_leg_device=anna-desk,pbx_acting_device=anna-desk]"
         "sofia/internal/anna-desk%musterbau.example,"
         "[origination_uuid=33333333-3333-4333-8333-333333333333,pbx_leg_device=anna-soft,pbx_acting_device=anna-soft]"

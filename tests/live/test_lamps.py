@@ -72,3 +72,17 @@ def test_the_message_lamp_is_asked_for_at_registration_and_follows(
     lamp.wait_for(new=3)
     services.messages("anna-desk", new=0)
     lamp.wait_for(new=0)
+
+
+def test_a_plain_extension_shows_that_it_rings_and_not_who_calls(lab: Lab, telephones: Telephones) -> None:
+    lab.answer = lambda call: {
+        "pbx_step": "bridge", "continue_on_fail": "true",
+        "pbx_dial": f"{{presence_privacy=true}}[presence_id=22@{DOMAIN}]sofia/internal/bernd-desk%{DOMAIN}"}
+    lab.open_routing()
+    lamp = telephones["anna"].watch("22").wait_for("terminated")
+    call = telephones.carrier.dial("+49305550022", from_number="+491711234567")
+    telephones["bernd"].wait_for_ring()
+    lamp.wait_for("early")
+    call.hangup()
+    lamp.wait_for("terminated")
+    assert "1711234567" not in str(lamp.history)

@@ -81,7 +81,7 @@ def answers(*people, **more):
 def test_a_colleague_is_rung_with_one_dial_string_and_few_variables():
     given = answers(person(21), person(22)).answer(from_anna("22")).variables
     assert given["pbx_dial"] == (
-        f"{{pbx_call_id={LEG},pbx_company=7,force_transfer_context=internal,outbound_redirect_fatal=true}}"
+        f"{{pbx_call_id={LEG},pbx_company=7,force_transfer_context=internal,outbound_redirect_fatal=true,presence_privacy=true}}"
         "[presence_id=22@musterbau.example,pbx_leg_subscriber=22,"
         "origination_caller_id_number=21,origination_caller_id_name=Anna Amsel]"
         "sofia/internal/bernd-desk%musterbau.example")
@@ -239,6 +239,12 @@ def test_a_lamp_key_picks_up_what_rings_there_and_else_calls():
     assert "bernd-desk" in gone["pbx_dial"]
     office.ringing.ends(OTHER_LEG)
     assert office.answer(key).variables["pbx_step"] == "bridge"
+
+
+@pytest.mark.parametrize("pressed", ["lamp+21-1-abcdefghijkl", "**lamp+21-1-abcdefghijkl", "**21-1-abcdefghijkl"])
+def test_a_lamps_address_is_dialled_as_telephones_make_it(pressed):
+    given = answers(person(21), person(22), lamp_owner_id=22).answer(from_anna(pressed)).variables
+    assert "bernd-desk" in given["pbx_dial"]
 
 
 def test_ones_own_call_is_not_picked_up():

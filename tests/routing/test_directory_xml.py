@@ -54,7 +54,7 @@ def test_a_device_carries_its_hash_and_who_it_is(served):
         "pbx_subscriber": "70121", "pbx_device": "amsel-21", "pbx_language": "de", "pbx_country": "DE",
         "pbx_area_code": "30", "pbx_site_number": "+49305557000", "pbx_gateway": "amsel-1",
         "pbx_emergency_numbers": "11[02]", "effective_caller_id_name": "Person 21",
-        "effective_caller_id_number": "21",
+        "effective_caller_id_number": "21", "presence_privacy": "true",
     }
 
 
@@ -64,7 +64,7 @@ def test_extensions_and_numbers_only_say_where_they_ring(served, name, domain):
     entry = user(served, name, domain)
     assert entry == {
         "id": name, "domain": domain, "cacheable": "forever", "allow-empty-password": "false",
-        "dial-string": "{outbound_redirect_fatal=true}"
+        "dial-string": "{outbound_redirect_fatal=true,presence_privacy=true}"
                        "[presence_id=22@amsel.example,pbx_leg_subscriber=70122]sofia/internal/amsel-22%amsel.example",
         "pbx_company": "701", "pbx_language": "de", "pbx_mailbox": "70122",
     }

@@ -63,13 +63,13 @@ def test_emergency_numbers_are_the_sites_and_110_and_112_everywhere() -> None:
 def test_legs_ring_together_and_trunks_follow_one_another() -> None:
     first = Leg(Endpoint.DEVICE, "anna-desk", "m.example", variables={"presence_id": "21@m.example"})
     assert dial_string([first, Leg(Endpoint.TRUNK, "t-1", number="+4912345")]) == (
-        "{outbound_redirect_fatal=true}"
+        "{outbound_redirect_fatal=true,presence_privacy=true}"
         "[presence_id=21@m.example]sofia/internal/anna-desk%m.example,sofia/gateway/t-1/+4912345"
     )
     assert dial_string(
         [Leg(Endpoint.TRUNK, "t-1", number="112")], then=[[Leg(Endpoint.TRUNK, "t-2", number="112")]],
         variables={"pbx_call_id": "c"},
-    ) == "{pbx_call_id=c,outbound_redirect_fatal=true}sofia/gateway/t-1/112|sofia/gateway/t-2/112"
+    ) == "{pbx_call_id=c,outbound_redirect_fatal=true,presence_privacy=true}sofia/gateway/t-1/112|sofia/gateway/t-2/112"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_no_value_can_change_what_is_dialled(value: str) -> None:
     except UndiallableError:
         return
     assert dialled == (
-        f"{{outbound_redirect_fatal=true}}[origination_caller_id_name={value}]sofia/internal/anna%m.example")
+        f"{{outbound_redirect_fatal=true,presence_privacy=true}}[origination_caller_id_name={value}]sofia/internal/anna%m.example")
     assert not set(value) & set("{}[]<>,|'\"\\^=:$\r\n\0")
 
 
