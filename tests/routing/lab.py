@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -12,9 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 import psycopg2
+from gevent.event import Event
+from gevent.server import StreamServer
 
 from operations import demo_company
 from operations.testing import scratch_broker, scratch_database
@@ -80,15 +85,53 @@ class Process:
                 process.wait(10)
 
 
+class Line:
+    """The way to the database, which can freeze: connections stay, new ones are taken, and not a word comes."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = host, port
+        self._open = Event()
+        self._open.set()
+        self._server = StreamServer(("127.0.0.1", 0), self._serve)
+        self._server.start()
+        self.port = int(self._server.server_port)
+
+    def freeze(self) -> None:
+        self._open.clear()
+
+    def thaw(self) -> None:
+        self._open.set()
+
+    def stop(self) -> None:
+        self.thaw()
+        self._server.stop(timeout=0.1)
+
+    def _serve(self, near: socket.socket, _: object) -> None:
+        with socket.create_connection(self._to) as far:
+            gevent.joinall([gevent.spawn(self._pass_on, near, far), gevent.spawn(self._pass_on, far, near)])
+
+    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while words := one.recv(65536):
+                self._open.wait()
+                other.sendall(words)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
 class Lab:
     def __init__(self, folder: Path, admin_url: str, role_urls: dict[str, str], broker_url: str) -> None:
         self.folder = folder
         self.admin_url = admin_url
+        own = urlsplit(role_urls["routing"])
+        self.line = Line(own.hostname or "127.0.0.1", own.port or 5432)
+        routing_url = own._replace(netloc=f"{own.username}:{own.password}@127.0.0.1:{self.line.port}").geturl()
         for part in ("spool/fallback", "sounds/music", "run"):
             (folder / part).mkdir(parents=True)
         self.environment = {
             "PBX_RUN": str(folder / "run"), "PBX_INSTANCE": "routing-lab", "PBX_SWITCH": "freeswitch",
-            "PBX_DATABASE_URL_ROUTING": role_urls["routing"], "PBX_ADMIN_DATABASE_URL": admin_url,
+            "PBX_DATABASE_URL_ROUTING": routing_url, "PBX_ADMIN_DATABASE_URL": admin_url,
             "PBX_BROKER_URL": broker_url, "PBX_BIND": "127.0.0.1", "PBX_ESL_HOST": "127.0.0.1",
             "PBX_ESL_PASSWORD": secrets.token_hex(16), "PBX_DIRECTORY_SECRET": secrets.token_hex(16),
             "PBX_SIP_IP": "127.0.0.1", "PBX_RTP_START": "32000", "PBX_RTP_END": "32999",
@@ -129,6 +172,7 @@ class Lab:
         self.worker.stop()
         self.routing.stop()
         self.switch.stop()
+        self.line.stop()
 
     @contextmanager
     def client(self) -> Iterator[InboundClient]:

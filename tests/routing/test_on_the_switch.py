@@ -181,16 +181,11 @@ def test_hung_its_callers_fall_back_as_soon_as_the_watchdog_has_ended_it(lab: La
 
 @contextmanager
 def frozen_database(lab: Lab) -> Iterator[None]:
-    """Every server process that serves routing stops in the middle, connections open."""
-    pids = [row[0] for row in lab.sql(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'pbx_routing'")]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    lab.line.freeze()
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        lab.line.thaw()
 
 
 def test_with_its_database_frozen_calls_are_routed_by_what_was_known(lab: Lab) -> None:
