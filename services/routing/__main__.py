@@ -6,6 +6,7 @@ python -m services.routing
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
 import gc
+import gc
 import signal
 import time
 from pathlib import Path
@@ -100,6 +101,9 @@ class Service:
         parts = (self._bus, self._relay, self._recorder, self._registrations)
         for part in parts:
             part.start()
+        # What start-up made stays; looking through all of it again and again would hold calls up.
+        gc.collect()
+        gc.freeze()
         watchdog.beat()
         # What start-up left stays for ever: the collector need not walk it in the middle of a call.
         gc.collect()
