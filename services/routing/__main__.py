@@ -6,7 +6,6 @@ python -m services.routing
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
 import gc
-import gc
 import signal
 import time
 from pathlib import Path

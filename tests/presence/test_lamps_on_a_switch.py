@@ -213,8 +213,8 @@ def test_a_call_whose_end_nobody_heard_is_gone_after_the_next_look(stage: Stage)
     # Deaf for a moment, with the line up all the time.
     stage.client.send(commands.unsubscribe(["CHANNEL_CALLSTATE"]))
     call.hangup()
-    with gevent.Timeout(5):
-        while "22@" in stage.lab.api("show", "channels", "as", "json"):
+    with gevent.Timeout(5):  # both legs: an end that comes after the look below would not be heard either
+        while any(leg in stage.lab.api("show", "channels", "as", "json") for leg in ("22@", "23@")):
             gevent.sleep(0.05)
     stage.client.send(commands.subscribe(["CHANNEL_CALLSTATE"]))
     assert lamp.state == "early"
