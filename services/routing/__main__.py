@@ -100,9 +100,6 @@ class Service:
         parts = (self._bus, self._relay, self._recorder, self._registrations)
         for part in parts:
             part.start()
-        # What start-up made stays; looking through all of it again and again would hold calls up.
-        gc.collect()
-        gc.freeze()
         watchdog.beat()
         # What start-up left stays for ever: the collector need not walk it in the middle of a call.
         gc.collect()
