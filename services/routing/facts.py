@@ -65,6 +65,29 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """From a date and time to another one, both as clocks at the site show them (naive)."""
+
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When something holds, in the site's time zone. Nothing set: always.
+
+    It holds within an hour of the week (not on holidays, if so set), within a period, or on a holiday, if so set.
+    """
+
+    weekly: tuple[Hours, ...] = ()
+    periods: tuple[Period, ...] = ()
+    on_holidays: bool = False
+    not_on_holidays: bool = False
+    holiday_region: str = ""
+    """`DE-BE`, `AT`; empty: where the site is."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallerRule:
     """R3 and R4: a condition about the caller and the time, and what follows when it holds."""
 

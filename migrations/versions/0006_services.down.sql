@@ -1,0 +1,4 @@
+DROP TABLE routing.audit, routing.emergency_calls, routing.assistants, routing.executives, routing.night_switchers,
+    routing.site_settings, routing.intercepts, routing.call_rules, routing.speed_dials, routing.simultaneous_numbers,
+    routing.call_settings, routing.barring_ranges, routing.barring_profiles;
+DROP FUNCTION routing.is_target;
