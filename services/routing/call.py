@@ -25,6 +25,7 @@ from services.routing.plan import (
     Announce,
     Decision,
     DeviceLeg,
+    Looked,
     PickUp,
     Reject,
     Ring,
@@ -54,6 +55,16 @@ class Answer:
     rung: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    decision: Decision
+    company_id: int
+    domain: str
+    caller: Caller
+    found: Found | None = None
+    """None: nothing was looked up."""
+
+
 @dataclass
 class Answers:
     """Decides questions; everything it touches is given."""
@@ -67,17 +78,8 @@ class Answers:
     def answer(self, question: Question | WhatNext) -> Answer:
         if isinstance(question, WhatNext):
             return self._what_next(question)
-        country = question.country or self.home_country
-        if not question.from_trunk and is_emergency(question.dialled, country) and question.gateway:
-            # All that an emergency call needs came with the channel: no look-up can hold it up or fail.
-            others = self.directory.trunks_known(question.company_id)
-            trunks = tuple(dict.fromkeys((question.gateway, *others)))
-            step = emergency_step(question.dialled, trunks, question.site_number, "de")
-            return self._first(question, Decision(step, "emergency", ()), question.company_id or 0, "",
-                               Caller(question.subscriber_id), None)
-        dialled = _dialled(question, country)
         try:
-            found = self.directory.look_up(_asked(question, dialled, self.home_country))
+            return self._first(question, self.decided(question))
         except NotKnownNow:
             log.warning("nothing known, left to the switch", call_id=question.leg_uuid)
             return Answer(dict(commands.FALLBACK), rung="fallback")
@@ -85,9 +87,21 @@ class Answers:
             step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
             log.info("nobody has this number", call_id=question.leg_uuid, dialled=masked(question.dialled))
             return Answer(commands.variables_for(Travelling(question.leg_uuid, 0, "", 1, step)), rung="unknown")
-        return self._routed(question, dialled, found)
 
-    def _routed(self, question: Question, dialled: Dialled, found: Found) -> Answer:
+    def decided(self, question: Question) -> Decided:
+        """What a first question is answered with, and by which facts. It changes nothing: explain.py asks for calls
+        that nobody makes. Raises Unknown, NotKnownNow."""
+        country = question.country or self.home_country
+        if not question.from_trunk and is_emergency(question.dialled, country) and question.gateway:
+            # All that an emergency call needs came with the channel: no look-up can hold it up or fail.
+            others = self.directory.trunks_known(question.company_id)
+            trunks = tuple(dict.fromkeys((question.gateway, *others)))
+            step = emergency_step(question.dialled, trunks, question.site_number, "de")
+            trace = (Looked("outgoing", "emergency", (("emergency", True), ("trunks", len(trunks))), "decided"),)
+            return Decided(
+                Decision(step, "emergency", trace), question.company_id or 0, "", Caller(question.subscriber_id))
+        dialled = _dialled(question, country)
+        found = self.directory.look_up(_asked(question, dialled, self.home_country))
         caller = _caller(question, found, self.home_country)
         if question.from_trunk:
             decision = self._incoming(caller, dialled, found)
@@ -97,12 +111,12 @@ class Answers:
                 dialled=self._with_lamp(dialled, found), owner_id=found.owner_id, people=found.people,
                 owners=found.owners,
             ))
-        return self._first(question, decision, found.company.company_id, found.company.domain, caller, found)
+        return Decided(decision, found.company.company_id, found.company.domain, caller, found)
 
     def _incoming(self, caller: Caller, dialled: Dialled, found: Found) -> Decision:
         if found.owner_id is None:
             step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
-            return Decision(step, "number", ())
+            return Decision(step, "number", (Looked("company", "number", (("owner", None),), "decided"),))
         return decide(CallFacts(
             now=self.now(), company=found.company, caller=caller, callee_id=found.owner_id, people=found.people,
             owners=found.owners, dialled=dialled.number,
@@ -115,18 +129,16 @@ class Answers:
         rings = self.ringing.at(found.lamp_owner_id, other_than_from=own_id)
         return replace(dialled, lamp_owner_id=found.lamp_owner_id, pick_up_leg_uuid=rings)
 
-    def _first(
-        self, question: Question, decision: Decision, company_id: int, domain: str, caller: Caller | None,
-        found: Found | None,
-    ) -> Answer:
+    def _first(self, question: Question, decided: Decided) -> Answer:
+        decision, caller = decided.decision, decided.caller
         step, redirections = landing(decision.step)
         travelling = Travelling(
-            question.leg_uuid, company_id, domain, 1, step, decision.rung, redirections)
+            question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections)
         variables = commands.variables_for(travelling, exported=question.exported)
-        caller_id = caller.subscriber_id if caller else None
+        caller_id = caller.subscriber_id
         if variables["pbx_step"] == "voicemail" and caller_id is not None:
             variables["pbx_subscriber"] = str(caller_id)
-        record = _first_record(question, decision, step, caller, found, company_id, self.now())
+        record = _first_record(question, decided, step, self.now())
         return Answer(variables, record, step if isinstance(step, Ring) else None, caller_id, decision.rung)
 
     def _what_next(self, question: WhatNext) -> Answer:
@@ -208,30 +220,28 @@ def _caller(question: Question, found: Found, home_country: str) -> Caller:
     )
 
 
-def _first_record(
-    question: Question, decision: Decision, step: Step, caller: Caller | None, found: Found | None,
-    company_id: int, now: datetime,
-) -> Record | None:
-    if not company_id:
+def _first_record(question: Question, decided: Decided, step: Step, now: datetime) -> Record | None:
+    if not decided.company_id:
         return None
+    caller, found = decided.caller, decided.found
     callee_id = (found.owner_id or found.lamp_owner_id) if found else None
     callee = found.people.get(callee_id) if found and callee_id is not None else None
     direction = "incoming" if question.from_trunk else "internal" if callee else "outgoing"
     outside_number = next((leg.number for leg in step.legs if isinstance(leg, TrunkLeg)), "") if (
         isinstance(step, Ring) and callee is None) else ""
     return {
-        "kind": "decided", "call_id": question.leg_uuid, "company_id": company_id, "at": now.isoformat(),
-        "direction": direction,
+        "kind": "decided", "call_id": question.leg_uuid, "company_id": decided.company_id,
+        "at": now.isoformat(), "direction": direction,
         "device_id": question.device_id,
-        "caller_id": caller.subscriber_id if caller else None,
-        "caller_number": (caller.extension or caller.number or None) if caller else None,
-        "caller_name": (caller.name or None) if caller else None,
+        "caller_id": caller.subscriber_id,
+        "caller_number": caller.extension or caller.number or None,
+        "caller_name": caller.name or None,
         "dialled": question.dialled,
         "callee_id": callee.subscriber_id if callee else None,
         "callee_name": callee.name if callee else None,
         "callee_number": callee.extension if callee else outside_number or question.dialled,
-        "rung": decision.rung,
-        "trace": [line.as_json() for line in decision.trace],
+        "rung": decided.decision.rung,
+        "trace": [line.as_json() for line in decided.decision.trace],
         "step": _step_record(step), "rang": _rang(step),
         "from_memory": found.from_memory if found else False,
     }
