@@ -25,7 +25,7 @@ def open_sound(channel: Channel, file: str) -> audio.Sound:
     if not colon:
         path = Path(file)
         if not path.is_absolute():
-            path = channel.switch.settings.sounds / file
+            path = Path(channel.get_variable("sound_prefix") or channel.switch.settings.sounds, file)
         return audio.WavFile(path)
     if scheme == "tone_stream":
         return audio.tone_stream(rest)

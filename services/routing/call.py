@@ -22,6 +22,7 @@ from services.routing.memory import Asked, Found
 from services.routing.outcomes import CALL_IS_OVER, next_step, outcome_of, read_report
 from services.routing.outgoing import emergency_step, route
 from services.routing.plan import (
+    Act,
     Announce,
     Decision,
     DeviceLeg,
@@ -29,6 +30,7 @@ from services.routing.plan import (
     PickUp,
     Reject,
     Ring,
+    Say,
     Step,
     ToMailbox,
     TrunkLeg,
@@ -257,6 +259,10 @@ def _step_record(step: Step) -> Record:
         return {"do": "announce", "prompt": step.prompt, "cause": step.cause, "reason": step.reason}
     if isinstance(step, Reject):
         return {"do": "end", "cause": step.cause, "reason": step.reason}
+    if isinstance(step, Say):
+        return {"do": "say", "prompts": list(step.prompts), "reason": step.reason}
+    if isinstance(step, Act):
+        return {"do": "code", "function": step.function, "argument": step.argument, "reason": step.reason}
     if isinstance(step, PickUp):
         return {"do": "pick_up", "leg": step.leg_uuid}
     if isinstance(step, ToMailbox):

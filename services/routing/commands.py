@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from services.routing.facts import NETWORK_RING_LIMIT_S, Redirection
 from services.routing.plan import (
+    Act,
     Announce,
     DeviceLeg,
     Leg,
@@ -18,6 +19,7 @@ from services.routing.plan import (
     PickUp,
     Reject,
     Ring,
+    Say,
     Shown,
     ToMailbox,
 )
@@ -69,10 +71,15 @@ def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, st
             "pbx_step": "announce", "pbx_prompt": step.prompt, "pbx_language": step.language,
             "pbx_cause": step.cause, "pbx_reason": step.reason,
         }
+    elif isinstance(step, Say):
+        variables |= {
+            "pbx_step": "say", "pbx_say": "!".join(f"{prompt}.wav" for prompt in step.prompts),
+            "pbx_language": step.language, "pbx_reason": step.reason,
+        }
     elif isinstance(step, Reject):
         variables |= {"pbx_step": "reject", "pbx_cause": step.cause, "pbx_reason": step.reason}
-    elif isinstance(step, Onward):
-        raise ValueError("a redirection is no step to take: land first")
+    elif isinstance(step, (Onward, Act)):
+        raise ValueError("a redirection or a code is no step to take: land, or do it, first")
     return variables
 
 

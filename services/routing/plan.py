@@ -64,6 +64,27 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Say:
+    """Answer, play these prompts one after the other, then end: what a feature code did, or why not."""
+
+    prompts: tuple[str, ...]
+    language: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a feature code asks for. Deciding changes nothing: the shell does it, and goes on with what it says."""
+
+    function: str
+    """Of the table in feature_codes.py."""
+    argument: str
+    """As dialled: a number, two digits, rings; empty for none."""
+    language: str
+    reason: str = "feature_code"
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """End at once: the caller hears the tone of the cause."""
 
@@ -114,7 +135,7 @@ class Onward:
     step: Step
 
 
-Step = Ring | Announce | Reject | ToMailbox | PickUp | Onward
+Step = Ring | Announce | Say | Act | Reject | ToMailbox | PickUp | Onward
 
 
 def landing(step: Step, redirections: tuple[Redirection, ...] = ()) -> tuple[Step, tuple[Redirection, ...]]:

@@ -17,6 +17,7 @@ import orjson
 
 from services.routing.facts import ForwardReason, Redirection
 from services.routing.plan import (
+    Act,
     Announce,
     DeviceLeg,
     Leg,
@@ -24,6 +25,7 @@ from services.routing.plan import (
     PickUp,
     Reject,
     Ring,
+    Say,
     Shown,
     Step,
     ToMailbox,
@@ -122,6 +124,10 @@ def _stored(step: Step, steps: list[list[Any]], known: dict[Step, int]) -> int:
         row = ["onward", _redirection_row(step.redirection), _stored(step.step, steps, known)]
     elif isinstance(step, Announce):
         row = ["announce", step.prompt, step.language, step.cause, step.reason]
+    elif isinstance(step, Say):
+        row = ["say", list(step.prompts), step.language, step.reason]
+    elif isinstance(step, Act):
+        raise ValueError("a code is done before its call goes on")
     elif isinstance(step, Reject):
         row = ["reject", step.cause, step.reason]
     else:
@@ -165,6 +171,9 @@ def _made(row: list[Any], made: list[Step]) -> Step:
     if kind == "announce":
         prompt, language, cause, reason = map(_str, rest)
         return Announce(prompt, language, cause, reason)
+    if kind == "say":
+        prompts, language, reason = rest
+        return Say(tuple(_str(prompt) for prompt in prompts), _str(language), _str(reason))
     if kind == "reject":
         cause, reason = map(_str, rest)
         return Reject(cause, reason)

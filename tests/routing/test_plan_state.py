@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.routing.facts import ForwardReason, Mailbox, Redirection
 from services.routing.ladder import decide
-from services.routing.plan import PickUp
+from services.routing.plan import PickUp, Say
 from services.routing.plan_state import NotAPlan, Travelling, from_variable, to_variable
 from tests.routing.build import forward, incoming, person
 
@@ -37,6 +37,7 @@ def entangled():
     decide(incoming(person(22, forward_always=forward("+491715550199")))).step,
     decide(incoming(person(22, mailbox=Mailbox(always=True)))).step,
     decide(incoming(person(22, forward_busy=forward("23")), person(23))).step,
+    Say(("do-not-disturb-on",), "de", "feature_code"),
     PickUp(CALL, decide(incoming(person(22))).step),
     entangled(),
 ])
