@@ -23,7 +23,7 @@ def main(words: list[str]) -> int:
     tokens = json.loads((dev.run / "secrets.json").read_text())["tokens"]
     if who not in tokens:
         raise Trouble(f"There is no {who!r} in the demo company",
-                      "FROM is one of " + ", ".join(name for name in tokens if name != "operator"))
+                      "FROM is one of " + ", ".join(name for name in tokens if name not in ("admin", "operator")))
     attempt = ask(dev, tokens[who], "POST", "/v1/calls", {"target": target})
     say(f"  {who} -> {target}: {attempt['state']} (attempt {attempt['id']})")
     state, deadline = attempt["state"], time.monotonic() + FOLLOW_S

@@ -3,7 +3,7 @@
 Idempotent: what is missing is made, what somebody changed in it stays. Passwords and tokens are made once per
 instance and kept in <run>/secrets.json, which the database only knows as hashes:
 
-    {"devices": {"anna-desk": password}, "tokens": {"anna": token, "operator": token},
+    {"devices": {"anna-desk": password}, "tokens": {"anna": token, "admin": token, "operator": token},
      "lamp_keys": {"anna-desk": key}}
 """
 
@@ -106,7 +106,7 @@ def secrets_of(run: Path) -> dict[str, dict[str, str]]:
     for device in devices:
         known.setdefault("devices", {}).setdefault(device, new_secret(16))
         known.setdefault("lamp_keys", {}).setdefault(device, _lamp_key())
-    for name in [*names, "operator"]:
+    for name in [*names, "admin", "operator"]:
         known.setdefault("tokens", {}).setdefault(name, new_secret(43))
     if json.dumps(known) != before:
         write_private(file, json.dumps(known, indent=1))
@@ -123,6 +123,9 @@ def ensure(env: Mapping[str, str]) -> None:
     with _transaction(env["PBX_ADMIN_DATABASE_URL"]) as cursor:
         for company in COMPANIES:
             _ensure_company(cursor, company, known)
+        musterbau = _value(cursor, "SELECT company_id FROM directory.companies WHERE sip_domain = %(domain)s",
+                           domain=MUSTERBAU.sip_domain)
+        _ensure_token(cursor, "demo admin", known["tokens"]["admin"], "administrator", musterbau, None)
         _ensure_token(cursor, "demo operator", known["tokens"]["operator"], "operator", None, None)
 
 

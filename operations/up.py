@@ -48,7 +48,10 @@ def table(running: Instance) -> str:
         rows.append(("", "… to 30 (jonas-desk): all in the secrets file"))
     rows += [
         ("", ""),
-        ("Secrets", f"{running.run}/secrets.json (SIP passwords, bearer tokens of each person and the operator)"),
+        ("API tokens", f"anna      {known['tokens']['anna']}"),
+        ("", f"admin     {known['tokens']['admin']}   (administrator of Musterbau)"),
+        ("", f"operator  {known['tokens']['operator']}"),
+        ("Secrets", f"{running.run}/secrets.json (SIP passwords, bearer tokens of each person, admin and operator)"),
         ("", ""),
         ("Try next", "make demo                    the whole story, told as a timeline"),
         ("", "make call FROM=anna TO=22    rings Anna's telephone, then Bernd's"),

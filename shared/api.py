@@ -68,7 +68,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who the bearer token speaks for. An operator belongs to no company."""
+    """Who the bearer token speaks for. An operator belongs to no company, an administrator may be no person."""
 
     role: str
     company_id: int | None
@@ -81,13 +81,18 @@ def principal() -> Principal:
 
 
 def requires(*roles: str) -> Callable[[F], F]:
-    """The request needs a token of one of these roles (401 without one, 403 with another)."""
+    """The request needs a token of one of these roles (401 without one, 403 with another).
+
+    An administrator who is a person of his company may also do what a subscriber may.
+    """
 
     def decorate(view: F) -> F:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            g.principal = g.authenticate()
-            if g.principal.role not in roles:
+            who: Principal = g.authenticate()
+            g.principal = who
+            acts_as_person = who.role == "administrator" and who.subscriber_id is not None and "subscriber" in roles
+            if who.role not in roles and not acts_as_person:
                 raise ApiError(403, "forbidden", f"this needs the role {' or '.join(roles)}",
                                hint="use a token of that role")
             return view(*args, **kwargs)

@@ -25,7 +25,7 @@ CREATE TABLE callback.attempts (
     attempt_id      uuid PRIMARY KEY,
     company_id      bigint NOT NULL,
     subscriber_id   bigint NOT NULL,
-    asked_by        text NOT NULL CHECK (asked_by IN ('subscriber', 'operator')),
+    asked_by        text NOT NULL CHECK (asked_by IN ('subscriber', 'administrator', 'operator')),
     idempotency_key text NOT NULL CHECK (length(idempotency_key) BETWEEN 8 AND 128),
     request_sha256  bytea NOT NULL CHECK (length(request_sha256) = 32),
     target          text NOT NULL,                  -- as asked for

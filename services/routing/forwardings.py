@@ -43,12 +43,6 @@ class Refused(Exception):
         self.hint = hint
 
 
-def company_of(tx: Transaction, subscriber_id: int) -> int | None:
-    """For operators, in a platform transaction."""
-    row = tx.row("SELECT company_id FROM directory.subscribers WHERE subscriber_id = :id", id=subscriber_id)
-    return int(row.company_id) if row else None
-
-
 def all_of(tx: Transaction, company_id: int, subscriber_id: int) -> list[dict[str, Any]]:
     """One of each kind; what was never set is off."""
     owner = _owner(tx, company_id, subscriber_id)

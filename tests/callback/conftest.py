@@ -34,6 +34,8 @@ class People:
     stranger: Person
     """Of another company, with Anna's extension."""
     operator_token: str = "operator-token-0000"  # noqa: S105
+    admin_token: str = "admin-token-00000000"  # noqa: S105
+    """Of the administrator of Anna's company, who is nobody there himself."""
 
 
 @dataclass
@@ -121,6 +123,8 @@ def settle(owner: Owner, domain: str, prefix: str) -> People:
           " VALUES ('+49305551122', %s, %s, %s, true)", *bakery, found.bernd.subscriber_id)
     owner("INSERT INTO directory.api_tokens (token_sha256, role) VALUES (%s, 'operator') ON CONFLICT DO NOTHING",
           token_sha256(found.operator_token))
+    owner("INSERT INTO directory.api_tokens (token_sha256, role, company_id) VALUES (%s, 'administrator', %s)"
+          " ON CONFLICT DO NOTHING", token_sha256(found.admin_token), bakery[0])
     return found
 
 

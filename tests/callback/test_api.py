@@ -181,6 +181,21 @@ def test_an_operator_asks_in_somebodys_name(web: Web):
     assert web.get(f"?subscriber_id={web.people.bernd.subscriber_id}", token=token).json["calls"] == []
 
 
+def test_an_administrator_asks_in_the_name_of_his_own_people_only(web: Web):
+    token, anna, stranger = web.people.admin_token, web.people.anna, web.people.stranger
+    assert web.post({"target": "22"}, token=token).json["field"] == "subscriber_id"
+    assert web.post({"target": "22", "subscriber_id": stranger.subscriber_id}, token=token).status_code == 404
+    asked = web.post({"target": "22", "subscriber_id": anna.subscriber_id}, token=token)
+    assert asked.status_code == 202
+    assert web.get(f"/{asked.json['id']}", token=token).status_code == 200
+    assert [call["id"] for call in web.get(token=token).json["calls"]] == [asked.json["id"]]
+    theirs = web.post({"target": "22", "subscriber_id": stranger.subscriber_id}, token=web.people.operator_token)
+    for call_id in ([theirs.json["id"]] if theirs.status_code == 202 else []):
+        assert web.get(f"/{call_id}", token=token).status_code == 404
+        assert web.delete(call_id, token=token).status_code == 404
+    assert web.delete(asked.json["id"], token=token).status_code == 200
+
+
 def test_without_a_valid_token_nothing_is_said(web: Web):
     assert web.post(token="x" * 40).status_code == 401
     assert web.get(token="x" * 40).status_code == 401

@@ -23,6 +23,7 @@ from shared.esl.client import InboundClient
 from shared.esl.events import Event
 
 OPERATOR = "operator-token-for-presence"
+ADMINISTRATOR = "administrator-token-for-presence"
 
 
 @dataclass
@@ -44,6 +45,9 @@ class House:
             }
             tx.execute("INSERT INTO directory.api_tokens (token_sha256, role) VALUES (:sha, 'operator')",
                        sha=token_sha256(OPERATOR))
+            tx.execute("INSERT INTO directory.api_tokens (token_sha256, role, company_id)"
+                       " SELECT :sha, 'administrator', company_id FROM directory.companies"
+                       " WHERE sip_domain = 'presence-eins.example'", sha=token_sha256(ADMINISTRATOR))
         # Never started: what a switch would tell is told by the tests.
         client = InboundClient("127.0.0.1", 1, "unused", name="test")
         self.presence = SwitchEvents(client, read_people=lambda: read_people(database))
@@ -173,6 +177,17 @@ def test_an_operator_serves_any_subscriber_and_a_subscriber_only_himself(house: 
     assert house.ask("/v1/watched", token=OPERATOR).status == 403
     assert house.ask("/v1/watched").status == 401
     assert house.ask("/v1/subscribers/999999999/watched", token=OPERATOR).status == 404
+
+
+def test_an_administrator_serves_the_people_of_his_company_only(house: House):
+    path = f"/v1/subscribers/{house.ids['21']}"
+    assert house.ask(f"{path}/watched", "PUT", {"extensions": ["26"]}, ADMINISTRATOR).status == 200
+    assert house.ask(f"{path}/lamps", token=ADMINISTRATOR).body["lamps"][0]["extension"] == "26"
+    foreign = f"/v1/subscribers/{house.ids['other-41']}"
+    assert house.ask(f"{foreign}/watched", token=ADMINISTRATOR).status == 404
+    assert house.ask(f"{foreign}/watched", "PUT", {"extensions": ["42"]}, ADMINISTRATOR).status == 404
+    assert house.ask(f"{foreign}/lamps", token=ADMINISTRATOR).status == 404
+    assert house.ask(f"{foreign}/lamps/events", token=ADMINISTRATOR).status == 404
 
 
 def test_lamps_show_the_state_of_the_watched(house: House):

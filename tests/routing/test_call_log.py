@@ -201,6 +201,8 @@ def client(database, owner_sql):
     for token, role, company, subscriber in (
         ("anna-token-anna-token", "subscriber", 701, ANNA), ("bernd-token-bernd-token", "subscriber", 701, BERND),
         ("fremde-token-fremde-token", "subscriber", 702, 70221), ("operator-token-operator", "operator", None, None),
+        ("chefin-token-chefin-token", "administrator", 701, None),
+        ("clara-token-clara-token", "administrator", 701, CLARA),
     ):
         owner_sql("INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id)"
                   " VALUES (%(hash)s, %(role)s, %(company)s, %(subscriber)s)",
@@ -231,7 +233,7 @@ def test_one_sees_ones_own_calls_and_why_they_rang(client, database, owner_sql):
     assert client.get(f"/v1/call-log/{call_id}", headers=as_("fremde")).status_code == 404
     assert client.get(f"/v1/call-log/{call_id}", headers=as_("operator")).status_code == 200
     assert len(client.get(f"/v1/subscribers/{CLARA}/call-log", headers=as_("operator")).get_json()["entries"]) == 1
-    assert client.get(f"/v1/subscribers/{CLARA}/call-log", headers=as_("anna")).status_code == 403
+    assert client.get(f"/v1/subscribers/{CLARA}/call-log", headers=as_("anna")).status_code == 404
     assert client.delete(f"/v1/call-log/{call_id}", headers=as_("anna")).status_code == 204
     assert client.delete(f"/v1/call-log/{call_id}", headers=as_("anna")).status_code == 404
     assert client.delete("/v1/call-log", headers=as_("bernd")).status_code == 204
@@ -287,13 +289,39 @@ def test_a_forwarding_that_cannot_work_is_refused_with_the_field(client, kind, b
 
 def test_forwardings_of_others_are_an_operators_matter(client, owner_sql):
     path = f"/v1/subscribers/{BERND}/forwardings"
-    assert put(client, "always", {"enabled": True, "target": "23"}, "anna", path).status_code == 403
+    assert put(client, "always", {"enabled": True, "target": "23"}, "anna", path).status_code == 404
     assert put(client, "always", {"enabled": True, "target": "23"}, "operator", path).status_code == 200
     assert client.get("/v1/forwardings/always", headers=as_("bernd")).get_json()["target"] == "23"
     assert put(client, "always", {"enabled": True, "target": "23"}, "operator",
                "/v1/subscribers/999999/forwardings").status_code == 404
     assert client.get("/v1/forwardings/sometimes", headers=as_("anna")).status_code == 404
     assert client.get("/v1/forwardings").status_code == 401
+    owner_sql("DELETE FROM routing.forwardings")
+
+
+def test_an_administrator_answers_for_the_people_of_his_company_only(client, database, owner_sql):
+    own, foreign = f"/v1/subscribers/{BERND}", "/v1/subscribers/70221"
+    assert put(client, "always", {"enabled": True, "target": "23"}, "chefin", f"{own}/forwardings").status_code == 200
+    assert client.get(f"{own}/forwardings/always", headers=as_("chefin")).get_json()["target"] == "23"
+    for path in (f"{foreign}/forwardings", f"{foreign}/forwardings/always", f"{foreign}/call-log",
+                 "/v1/subscribers/999999/call-log"):
+        assert client.get(path, headers=as_("chefin")).status_code == 404
+    assert put(client, "always", {"enabled": True, "target": "23"}, "chefin",
+               f"{foreign}/forwardings").status_code == 404
+    assert client.get("/v1/forwardings", headers=as_("chefin")).status_code == 403
+    call_id = str(uuid.uuid4())
+    with database.company(701) as tx:
+        call_log.write(tx, 701, story(call_id))
+    assert client.get(f"/v1/call-log/{call_id}", headers=as_("chefin")).status_code == 200
+    assert client.get(f"/v1/call-log/{call_id}", headers=as_("clara")).status_code == 200
+    owner_sql("DELETE FROM routing.calls")
+    owner_sql("DELETE FROM routing.forwardings")
+
+
+def test_an_administrator_who_is_a_person_has_settings_of_his_own(client, owner_sql):
+    assert put(client, "busy", {"enabled": True, "target": "21"}, "clara").status_code == 200
+    assert client.get("/v1/forwardings/busy", headers=as_("clara")).get_json()["target"] == "21"
+    assert client.get(f"/v1/subscribers/{BERND}/forwardings", headers=as_("clara")).status_code == 200
     owner_sql("DELETE FROM routing.forwardings")
 
 

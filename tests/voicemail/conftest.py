@@ -90,13 +90,14 @@ def make_company(admin: Database) -> Company:
         made = Company(company_id, f"{tag}.example", people["Anna"], people["Bernd"])
         for name, role, subscriber in (
             ("anna", "subscriber", made.anna), ("bernd", "subscriber", made.bernd), ("operator", "operator", None),
+            ("admin", "administrator", None), ("anna as admin", "administrator", made.anna),
         ):
             made.tokens[name] = token = secrets.token_urlsafe(32)
             tx.execute(
                 "INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id)"
                 " VALUES (:sha, :role, :company, :subscriber)",
                 sha=token_sha256(token), role=role, subscriber=subscriber,
-                company=company_id if subscriber else None,
+                company=company_id if role != "operator" else None,
             )
     return made
 

@@ -125,6 +125,28 @@ def test_an_operator_says_whose_mailbox(http: Http, company: Company, leave: Lea
     assert http("GET", f"/v1/messages?company_id={company.company_id}&subscriber_id=999999").status_code == 404
 
 
+def test_an_administrator_serves_the_mailboxes_of_his_company_only(
+    http: Http, company: Company, leave: Leave, admin: Database
+) -> None:
+    message = leave()
+    stranger = make_company(admin)
+    http.token = company.tokens["admin"]
+    query = f"?subscriber_id={company.anna}"
+    assert http("GET", f"/v1/messages{query}").json["total"] == 1
+    assert http("GET", f"/v1/messages/{message.message_id}{query}").status_code == 200
+    assert http("PATCH", f"/v1/mailbox{query}", json={"no_answer_rings": 2}).status_code == 200
+    assert http("GET", "/v1/mailbox").json["field"] == "subscriber_id"
+    for foreign in (f"?subscriber_id={stranger.anna}",
+                    f"?company_id={stranger.company_id}&subscriber_id={stranger.anna}",
+                    f"?company_id={stranger.company_id}&subscriber_id={company.anna}"):
+        assert http("GET", f"/v1/mailbox{foreign}").status_code == 404
+        assert http("PATCH", f"/v1/mailbox{foreign}", json={"enabled": False}).status_code == 404
+        assert http("GET", f"/v1/messages/{message.message_id}{foreign}").status_code == 404
+    http.token = company.tokens["anna as admin"]
+    assert http("GET", "/v1/mailbox").json["subscriber_id"] == company.anna
+    assert http("GET", f"/v1/mailbox?subscriber_id={company.bernd}").json["subscriber_id"] == company.bernd
+
+
 def test_without_a_token_there_is_nothing(http: Http) -> None:
     http.token = "x" * 40
     for path in ("/v1/messages", f"/v1/messages/{uuid.uuid4()}", "/v1/mailbox"):

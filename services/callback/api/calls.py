@@ -24,6 +24,7 @@ from services.callback.schemas.calls import (
     Page,
     PageQuery,
 )
+from shared import whose
 from shared.api import ApiError, ErrorView, Principal, principal, requires
 from shared.database import Database, Row, Transaction
 
@@ -46,7 +47,7 @@ def blueprint(
 
     @calls.route("")
     class Calls(MethodView):
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @calls.arguments(KeyHeader, location="headers")
         @calls.arguments(CallRequest, example=REQUEST_EXAMPLE)
         @calls.response(202, Call, example=CALL_EXAMPLE)
@@ -69,7 +70,7 @@ def blueprint(
                 accepted()
             return _shown(_there(found)), 202, {"Location": f"/v1/calls/{answer.attempt_id}"}
 
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @calls.arguments(PageQuery, location="query")
         @calls.response(200, Page, example={"calls": [FAILED_EXAMPLE], "next": None})
         def get(self, query: dict[str, Any]) -> Any:
@@ -88,7 +89,7 @@ def blueprint(
 
     @calls.route("/<uuid:attempt_id>")
     class OneCall(MethodView):
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @calls.response(200, Call, example=CALL_EXAMPLE)
         @calls.alt_response(404, schema=ErrorView, description="no such call of one's own")
         def get(self, attempt_id: UUID) -> Any:
@@ -96,7 +97,7 @@ def blueprint(
             with _scope(database, principal()) as (tx, own):
                 return _shown(_there(store.view(tx, attempt_id, own)))
 
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @calls.response(200, Call, example={**CALL_EXAMPLE, "state": "cancelled"})
         @calls.alt_response(404, schema=ErrorView, description="no such call of one's own")
         def delete(self, attempt_id: UUID) -> Any:
@@ -123,23 +124,18 @@ def _scope(database: Database, who: Principal) -> Iterator[tuple[Transaction, in
             yield tx, None
     else:
         with database.company(who.company_id) as tx:
-            yield tx, who.subscriber_id
+            yield tx, None if who.role == "administrator" else who.subscriber_id
 
 
 def _request(database: Database, who: Principal, key: str, body: dict[str, Any]) -> ask.Request:
-    company_id, subscriber_id = who.company_id, who.subscriber_id
     named = body["subscriber_id"]
-    if company_id is None or subscriber_id is None:
-        if named is None:
-            raise ApiError(422, "invalid_field", "subscriber_id: is needed from an operator", field="subscriber_id")
-        with database.platform() as tx:
-            company_id, subscriber_id = store.company_of(tx, named), named
-        if company_id is None:
-            raise ApiError(404, "no_such_subscriber", "there is no such subscriber", field="subscriber_id")
-    elif named not in (None, subscriber_id):
+    if named is None and who.subscriber_id is None:
+        raise ApiError(422, "invalid_field", f"subscriber_id: is needed from an {who.role}", field="subscriber_id")
+    if who.role == "subscriber" and named not in (None, who.subscriber_id):
         raise ApiError(403, "forbidden", "a call is made in one's own name", field="subscriber_id",
                        hint="leave it out")
-    return ask.Request(company_id, subscriber_id, who.role, key, body["target"], body["device"])
+    caller = whose.person(database, named)
+    return ask.Request(caller.company_id, caller.subscriber_id, who.role, key, body["target"], body["device"])
 
 
 def _refusal(refused: ask.Refused) -> ApiError:

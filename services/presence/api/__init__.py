@@ -1,7 +1,8 @@
-"""HTTP: whose list it is, then the same three resources for subscribers (their own) and operators (anyone's).
+"""HTTP: whose list it is, then the same three resources for subscribers (their own) and
+administrators (their company's) and operators (anyone's).
 
     /v1/watched, /v1/lamps, /v1/lamps/events                          subscriber
-    /v1/subscribers/<id>/watched, …/lamps, …/lamps/events             operator
+    /v1/subscribers/<id>/watched, …/lamps, …/lamps/events             administrator, operator
 """
 
 from __future__ import annotations
@@ -43,23 +44,24 @@ class _Resources:
 
     def register(self, api: Api) -> None:
         api.register_blueprint(self._blueprint(
-            "own", "/v1", "subscriber", "The subscriber's own list and lamps."))
+            "own", "/v1", ("subscriber",), "The subscriber's own list and lamps."))
         api.register_blueprint(self._blueprint(
-            "any", "/v1/subscribers/<int:subscriber_id>", "operator", "Any subscriber's, for operators."))
+            "any", "/v1/subscribers/<int:subscriber_id>", ("administrator", "operator"),
+            "Any subscriber's, for administrators of the company and operators."))
 
-    def _blueprint(self, name: str, prefix: str, role: str, description: str) -> Blueprint:
+    def _blueprint(self, name: str, prefix: str, roles: tuple[str, ...], description: str) -> Blueprint:
         resources = self
         blueprint = Blueprint(name, name, url_prefix=prefix, description=description)
 
         @blueprint.route("/watched")
         class Watched(MethodView):
-            @requires(role)
+            @requires(*roles)
             @blueprint.response(200, WatchedView, example=WATCHED_EXAMPLE)
             def get(self, subscriber_id: int | None = None) -> dict[str, Any]:
                 """Whom the lamp keys show, in their order"""
                 return resources.watched(resources.watcher(subscriber_id))
 
-            @requires(role)
+            @requires(*roles)
             @blueprint.arguments(WatchedRequest, example=REQUEST_EXAMPLE)
             @blueprint.response(200, WatchedView, example=WATCHED_EXAMPLE)
             def put(self, request: dict[str, Any], subscriber_id: int | None = None) -> dict[str, Any]:
@@ -68,7 +70,7 @@ class _Resources:
 
         @blueprint.route("/lamps")
         class Lamps(MethodView):
-            @requires(role)
+            @requires(*roles)
             @blueprint.response(200, LampsView, example=LAMPS_EXAMPLE)
             def get(self, subscriber_id: int | None = None) -> dict[str, Any]:
                 """What the lamps show now"""
@@ -76,7 +78,7 @@ class _Resources:
 
         @blueprint.route("/lamps/events")
         class LampEvents(MethodView):
-            @requires(role)
+            @requires(*roles)
             @blueprint.response(200, content_type="text/event-stream", description=(
                 "Server-sent events: `snapshot` with all lamps first and whenever the list changes, then `lamp` with"
                 " each one that changes, a comment every 15 s."))
@@ -87,7 +89,7 @@ class _Resources:
         return blueprint
 
     def watcher(self, subscriber_id: int | None) -> Person:
-        """subscriber_id: from an operator's path; None: the subscriber himself."""
+        """subscriber_id: from the path of those who answer for others; None: the subscriber himself."""
         wanted = subscriber_id if subscriber_id is not None else principal().subscriber_id
         if wanted is None:
             raise ApiError(403, "forbidden", "this needs the token of a subscriber")
@@ -95,7 +97,7 @@ class _Resources:
         if person is None:
             self._presence.read_people(at_most_every_s=PEOPLE_READ_AT_MOST_EVERY_S)
             person = self._presence.board.people.person(wanted)
-        if person is None:
+        if person is None or principal().company_id not in (None, person.company_id):
             raise ApiError(404, "not_found", "there is no such subscriber", field="subscriber_id")
         return person
 

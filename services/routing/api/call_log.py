@@ -49,7 +49,7 @@ def blueprint(database: Database) -> Blueprint:
 
     @log.route("/call-log/<uuid:call_id>")
     class OneCall(MethodView):
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @log.response(200, WholeCall, example=WHOLE_EXAMPLE)
         @log.alt_response(404, schema=ErrorView, description="no such call in one's own list")
         def get(self, call_id: UUID) -> Any:
@@ -57,7 +57,7 @@ def blueprint(database: Database) -> Blueprint:
             who = principal()
             scope = database.platform() if who.company_id is None else database.company(who.company_id)
             with scope as tx:
-                found = call_log.one(tx, call_id, who.subscriber_id)
+                found = call_log.one(tx, call_id, who.subscriber_id if who.role == "subscriber" else None)
             if found is None:
                 raise NotFound("no such call")
             return found
@@ -73,7 +73,7 @@ def blueprint(database: Database) -> Blueprint:
 
     @log.route("/subscribers/<int:subscriber_id>/call-log")
     class Others(MethodView):
-        @requires("operator", "subscriber")
+        @requires("operator", "administrator", "subscriber")
         @log.arguments(PageQuery, location="query")
         @log.response(200, Page, example=_PAGE_EXAMPLE)
         def get(self, query: dict[str, Any], subscriber_id: int) -> Any:

@@ -1,4 +1,4 @@
-"""/v1/forwardings: one's own; /v1/subscribers/{id}/forwardings: an operator's view of the same."""
+"""/v1/forwardings: one's own; /v1/subscribers/{id}/forwardings: the same of a person one answers for."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from services.routing.schemas.forwardings import (
     ForwardingChange,
     Forwardings,
 )
-from shared.api import ApiError, ErrorView, principal, requires
-from shared.database import Database, NotFound, Transaction
+from shared import whose
+from shared.api import ApiError, ErrorView, requires
+from shared.database import Database, Transaction
 from shared.messages import Message, SettingsChanged
 
 Publish = Callable[[Message], None]
@@ -29,23 +30,10 @@ Publish = Callable[[Message], None]
 
 @contextmanager
 def of_subscriber(database: Database, subscriber_id: int | None) -> Iterator[tuple[Transaction, int, int]]:
-    """Transaction, company and subscriber: one's own, or the one an operator named."""
-    who = principal()
-    if who.company_id is not None and who.subscriber_id is not None:
-        if subscriber_id not in (None, who.subscriber_id):
-            raise ApiError(403, "forbidden", "these are somebody else's", hint="use the address without an id")
-        with database.company(who.company_id) as tx:
-            yield tx, who.company_id, who.subscriber_id
-        return
-    if subscriber_id is None:
-        raise ApiError(403, "forbidden", "an operator has no calls of his own",
-                       hint="use /v1/subscribers/{subscriber_id}/…")
-    with database.platform() as tx:
-        company_id = forwardings.company_of(tx, subscriber_id)
-    if company_id is None:
-        raise NotFound("no such subscriber")
-    with database.company(company_id) as tx:
-        yield tx, company_id, subscriber_id
+    """Transaction, company and subscriber: one's own, or of the one named, if one may (shared/whose.py)."""
+    owner = whose.person(database, subscriber_id)
+    with database.company(owner.company_id) as tx:
+        yield tx, owner.company_id, owner.subscriber_id
 
 
 def blueprint(database: Database, publish: Publish) -> Blueprint:
@@ -100,7 +88,7 @@ def blueprint(database: Database, publish: Publish) -> Blueprint:
 
     @one.route("/subscribers/<int:subscriber_id>/forwardings")
     class Others(MethodView):
-        @requires("operator", "subscriber")
+        @requires("operator", "administrator", "subscriber")
         @one.response(200, Forwardings, example={"forwardings": [EXAMPLE]})
         def get(self, subscriber_id: int) -> Any:
             """All forwardings of a subscriber"""
@@ -108,13 +96,13 @@ def blueprint(database: Database, publish: Publish) -> Blueprint:
 
     @one.route("/subscribers/<int:subscriber_id>/forwardings/<kind>")
     class OneOfOthers(MethodView):
-        @requires("operator", "subscriber")
+        @requires("operator", "administrator", "subscriber")
         @one.response(200, Forwarding, example=EXAMPLE)
         def get(self, subscriber_id: int, kind: str) -> Any:
             """One forwarding of a subscriber"""
             return single(subscriber_id, kind)
 
-        @requires("operator", "subscriber")
+        @requires("operator", "administrator", "subscriber")
         @one.arguments(ForwardingChange, example=CHANGE_EXAMPLE)
         @one.response(200, Forwarding, example=EXAMPLE)
         @one.alt_response(422, schema=ErrorView, description="a target that cannot be dialled, or wrong rings")

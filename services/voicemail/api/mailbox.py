@@ -32,7 +32,7 @@ def blueprint(
 
     @mailbox.route("")
     class Mailbox(MethodView):
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @mailbox.arguments(WhoseMailbox, location="query")
         @mailbox.response(200, MailboxView, example=MAILBOX_EXAMPLE)
         def get(self, query: dict[str, Any]) -> Response:
@@ -41,7 +41,7 @@ def blueprint(
             with database.company(owner.company_id) as tx:
                 return _answer(_find(tx, owner))
 
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @mailbox.arguments(WhoseMailbox, location="query")
         @mailbox.arguments(MailboxSettings, example={"no_answer_rings": 3, "audio_format": "mp3"})
         @mailbox.response(200, MailboxView, example=MAILBOX_EXAMPLE)

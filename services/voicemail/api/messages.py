@@ -38,7 +38,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
 
     @messages.route("")
     class Messages(MethodView):
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @messages.arguments(MessageQuery, location="query")
         @messages.response(200, MessagePage, example={
             "messages": [MESSAGE_EXAMPLE], "page": 1, "page_size": 50, "total": 1, "new": 1, "saved": 0,
@@ -61,7 +61,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
 
     @messages.route("/<uuid:message_id>")
     class Message(MethodView):
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @messages.arguments(WhoseMailbox, location="query")
         @messages.response(200, MessageDetailView, example={**MESSAGE_EXAMPLE, "mails": []})
         def get(self, query: dict[str, Any], message_id: uuid.UUID) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
             with database.company(owner.company_id) as tx:
                 return _detail(tx, owner, message_id)
 
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @messages.arguments(WhoseMailbox, location="query")
         @messages.arguments(MessageChange, example={"state": "saved"})
         @messages.response(200, MessageDetailView, example={**MESSAGE_EXAMPLE, "state": "saved", "mails": []})
@@ -91,7 +91,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
             changed()
             return detail
 
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @messages.arguments(WhoseMailbox, location="query")
         @messages.response(204)
         def delete(self, query: dict[str, Any], message_id: uuid.UUID) -> None:
@@ -108,7 +108,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
 
     @messages.route("/<uuid:message_id>/audio")
     class Audio(MethodView):
-        @requires("subscriber", "operator")
+        @requires("subscriber", "administrator", "operator")
         @messages.arguments(WhoseMailbox, location="query")
         @messages.response(200, {"type": "string", "format": "binary"}, content_type="audio/wav",
                            description="The recording; 206 with the part a Range header asks for")

@@ -1,4 +1,4 @@
-"""Whose mailbox a request is about: the token's own, or the one an operator names."""
+"""Whose mailbox a request is about: the token's own, or the one an administrator or operator names."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ class Owner:
 
 
 def owner_of(principal: Principal, query: Mapping[str, Any]) -> Owner:
-    """A subscriber who names another mailbox gets what a mailbox that does not exist gets: 404."""
-    named = {name: query.get(name) for name in ("company_id", "subscriber_id")}
-    if principal.role == "subscriber":
-        assert principal.company_id is not None
-        assert principal.subscriber_id is not None
-        own = Owner(principal.company_id, principal.subscriber_id)
-        if named["company_id"] not in (None, own.company_id) or named["subscriber_id"] not in (
-            None, own.subscriber_id
-        ):
-            raise ApiError(404, "not_found", "there is no such mailbox")
-        return own
+    """A mailbox one may not see gets what a mailbox that does not exist gets: 404.
+
+    What the token does not say, the query must; what it says, the query may only repeat, but for the person
+    an administrator names.
+    """
+    known = {"company_id": principal.company_id, "subscriber_id": principal.subscriber_id}
+    named = {name: known[name] if query.get(name) is None else int(query[name]) for name in known}
     for name, value in named.items():
         if value is None:
-            raise ApiError(422, "invalid_field", f"{name}: an operator must say whose mailbox", field=name,
-                           hint="add company_id and subscriber_id to the query")
+            raise ApiError(422, "invalid_field", f"{name}: an {principal.role} must say whose mailbox", field=name,
+                           hint="add it to the query")
+        if known[name] not in (None, value) and (name, principal.role) != ("subscriber_id", "administrator"):
+            raise ApiError(404, "not_found", "there is no such mailbox")
     return Owner(int(named["company_id"]), int(named["subscriber_id"]))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ LARGEST_ID = 2**63 - 1
 
 
 class WhoseMailbox(Schema):
-    """Only for operators: whose mailbox. A subscriber's token already says it."""
+    """Whose mailbox, for operators and (without company_id) administrators. A subscriber's token already says it."""
 
     company_id = fields.Integer(validate=validate.Range(1, LARGEST_ID))
     subscriber_id = fields.Integer(validate=validate.Range(1, LARGEST_ID))

@@ -1,0 +1,8 @@
+DELETE FROM directory.api_tokens WHERE role = 'administrator';
+ALTER TABLE directory.api_tokens
+    DROP CONSTRAINT api_tokens_role_check,
+    DROP CONSTRAINT an_operator_belongs_to_no_company,
+    DROP CONSTRAINT a_subscriber_is_a_person,
+    ADD CONSTRAINT api_tokens_role_check CHECK (role IN ('operator', 'subscriber')),
+    ADD CONSTRAINT api_tokens_check CHECK ((role = 'subscriber') = (subscriber_id IS NOT NULL)),
+    ADD CONSTRAINT api_tokens_check1 CHECK ((role = 'subscriber') = (company_id IS NOT NULL));
