@@ -204,6 +204,11 @@ class Subscriber:
     """Empty while R8 is switched off."""
     shared_line_device_ids: tuple[str, ...] = ()
     speed_dials: Mapping[str, str] = field(default_factory=dict)
+    """00 to 99 -> what is dialled; his site's where he has none of his own."""
+    number_suppressed: bool = False
+    """O2: for all calls that leave."""
+    shown_number: str = ""
+    """O2: one of his own numbers; empty: the main one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +259,15 @@ class CallFacts:
         return self.people[self.callee_id]
 
 
+class Presentation(StrEnum):
+    """Whether the called person sees the caller's number (O2)."""
+
+    AS_SET = "as_set"
+    """As the subscriber set it for all his calls."""
+    SUPPRESSED_ONCE = "suppressed_once"
+    SHOWN_ONCE = "shown_once"
+
+
 @dataclass(frozen=True, slots=True)
 class Dialled:
     """What a subscriber dialled, read with his site's country and area code."""
@@ -263,6 +277,8 @@ class Dialled:
     """E.164, empty when it is none."""
     number_class: str = ""
     is_emergency: bool = False
+    presentation: Presentation = Presentation.AS_SET
+    """What a code in front of the number said (*67, *65)."""
     lamp_owner_id: int | None = None
     """For a lamp key: whom it shows, resolved through presence's watched list."""
     is_lamp: bool = False
