@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 # What people write: digits, a leading +, and separators. Letters ("vanity") are not telephone keys here.
@@ -58,6 +58,30 @@ class PhoneNumber:
 
     def _shown(self, form: int) -> str:
         return phonenumbers.format_number(self._parsed(), form)
+
+
+def number_prefix(text: str, country: str) -> str:
+    """The beginning of numbers as E.164 begins: 0171 -> +49171, 00 43 -> +43; + alone is every number.
+
+    Raises InvalidNumber, also for a beginning without its area code, which would be anybody's.
+    """
+    written = text.strip()
+    if written != "+" and not _WRITTEN.fullmatch(written):
+        raise InvalidNumber("only digits, spaces, ( ) / - . and a leading + are allowed")
+    digits = re.sub(r"[^0-9+]", "", written)
+    metadata = PhoneMetadata.metadata_for_region(country)
+    abroad = re.match(metadata.international_prefix or r"\Z(?!)", digits) if metadata else None
+    trunk_prefix = phonenumbers.ndd_prefix_for_region(country, True) or ""
+    if abroad and abroad.end() == len(digits):
+        raise InvalidNumber(f"{written} names no country: write 00 43 or +43, and + for every number")
+    if abroad:
+        digits = "+" + digits[abroad.end():]
+    elif trunk_prefix and digits.startswith(trunk_prefix):
+        digits = f"+{phonenumbers.country_code_for_region(country)}{digits[len(trunk_prefix):]}"
+    if not re.fullmatch(r"\+(?:[1-9][0-9]{0,14})?", digits):
+        raise InvalidNumber(f"must begin with +{f' or {trunk_prefix}' if trunk_prefix else ''}"
+                            " and have at most 15 digits")
+    return digits
 
 
 @lru_cache(maxsize=16_384)
