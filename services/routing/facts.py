@@ -39,8 +39,10 @@ class Caller:
     name: str = ""
     """From the company directory, never from the caller's own telephone."""
     withheld: bool = False
+    """He shows no number, whether we know it (a colleague's, a trunk's for us alone) or not."""
     main_number: str = ""
-    calls_back_an_emergency_call: bool = False  # N5
+    calls_back_an_emergency_call: bool = False
+    """N5: he calls from an emergency number. For a call back to the site's number see CallFacts.called_site."""
 
     @property
     def is_internal(self) -> bool:
@@ -49,7 +51,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """One line of a barring profile (N5): the longest prefix that fits decides."""
+    """One line of a barring profile (N5): the longest prefix that fits decides; `+` alone fits every number."""
 
     prefix: str
     allowed: bool
@@ -89,24 +91,39 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class CallerRule:
-    """R3 and R4: a condition about the caller and the time, and what follows when it holds."""
+    """R3, R4, E1, G10: a condition about the caller and the time, and what follows when it holds.
+
+    Rules that are switched off never become facts.
+    """
 
     name: str
     numbers: frozenset[str] = frozenset()
+    """E.164, or extensions of the company."""
     prefixes: tuple[str, ...] = ()
+    """Of E.164 numbers of callers from outside."""
     internal: bool = False
     external: bool = False
     anonymous: bool = False
-    hours: tuple[Hours, ...] = ()
+    times: Times = Times()
     is_exception: bool = False
+    """Looked at before all others; when it holds the rung is over, and the next one is asked."""
     target: str = ""
+    """Of `send_to`; of selective forwarding, where empty means the common target."""
     action: str = ""
+    """Enterprise rules: allow, reject, announce, send_to."""
+
+
+class InterceptAction(StrEnum):
+    ANNOUNCE = "announce"
+    ANNOUNCE_THEN_TRANSFER = "announce_then_transfer"
+    RING = "ring"
 
 
 @dataclass(frozen=True, slots=True)
 class Intercept:
-    """G9: announcement, then end or `target`."""
+    """G9: what somebody hears who calls one who left, and where the call goes then."""
 
+    action: InterceptAction = InterceptAction.ANNOUNCE
     target: str = ""
 
 
@@ -137,7 +154,8 @@ class Assistant:
 
 @dataclass(frozen=True, slots=True)
 class ExecutiveFilter:
-    """E1. rules decide when neither `internal` nor `external` covers the caller."""
+    """E1: whose calls the assistants take. An exception among the rules leaves its callers to the executive; the other
+    rules are asked when neither `internal` nor `external` covers the caller."""
 
     internal: bool = True
     external: bool = True
@@ -147,14 +165,49 @@ class ExecutiveFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class SimultaneousNumber:
+    """R8: a number outside that rings with the telephones."""
+
+    number: str
+    confirm: bool = False
+    """Whoever answers there must press 1, so that no mobile mailbox takes the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class NightService:
+    """G6, as it is set; whether it is night now, schedule.py says."""
+
+    target: str = ""
+    scheduled: bool = False
+    times: Times = Times()
+    """When it is night by the schedule."""
+    by_hand: bool | None = None
+    """Switched by hand last: to night, to day, or never."""
+    by_hand_at: datetime | None = None
+    """When that was; the schedule's next change after it ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyCall:
+    """The last one of a site (N5)."""
+
+    subscriber_id: int
+    called_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     site_id: int = 0
     country: str = "DE"
     area_code: str = ""
     main_number: str = ""
     time_zone: str = "Europe/Berlin"
-    night_target: str = ""
-    """Not empty: the site is switched to night now (G6), by hand or by its schedule."""
+    region: str = ""
+    """Federal state or the like, within the country (`BE`): its holidays."""
+    night: NightService = NightService()
+    intercept_incoming: Intercept | None = None
+    intercept_outgoing: Intercept | None = None
+    last_emergency_call: EmergencyCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,24 +225,33 @@ class Subscriber:
     device_ids: tuple[str, ...] = ()
     call_limit: int = 20
     calls_up: int = 0
+    """Calls he is on now; 0 also when nobody knows."""
     distinctive_rings: Mapping[str, str] = field(default_factory=dict)
     """Own number -> Alert-Info (N2)."""
 
     intercept_incoming: Intercept | None = None
+    """His own; the site's stands with the site."""
     intercept_outgoing: Intercept | None = None
     barring_incoming: tuple[Range, ...] = ()
+    """Of his profile, or else of his site's."""
     barring_outgoing: tuple[Range, ...] = ()
     barring_forwarded: tuple[Range, ...] = ()
     enterprise_incoming: tuple[CallerRule, ...] = ()
+    """His own, then those of his site, then those of the company."""
     enterprise_outgoing: tuple[CallerRule, ...] = ()
+    negative_list_on: bool = False
     negative_list: tuple[CallerRule, ...] = ()
     positive_list_on: bool = False
     positive_list: tuple[CallerRule, ...] = ()
     rejects_anonymous: bool = False
     selective_forwarding_on: bool = False
+    selective_forwarding_target: str = ""
+    """Of the rules that name none."""
     selective_forwarding: tuple[CallerRule, ...] = ()
 
     forward_always: Forwarding | None = None
+    forward_always_splash: bool = False
+    """R1: one short ring at the desk meanwhile."""
     forward_busy: Forwarding | None = None
     forward_no_answer: Forwarding | None = None
     forward_not_reachable: Forwarding | None = None
@@ -197,11 +259,16 @@ class Subscriber:
 
     executive_filter: ExecutiveFilter | None = None
     do_not_disturb: bool = False
+    dnd_reminder: bool = False
+    """R6: one short ring at the desk."""
     call_waiting: bool = True
+    call_waiting_off_once: bool = False
+    """R7: switched off for the call he is on now."""
     remote_office: str = ""
     """Not empty: Remote Office is on, with this number (R9)."""
-    simultaneous_ring: tuple[str, ...] = ()
+    simultaneous_ring: tuple[SimultaneousNumber, ...] = ()
     """Empty while R8 is switched off."""
+    simultaneous_ring_not_when_busy: bool = False
     shared_line_device_ids: tuple[str, ...] = ()
     speed_dials: Mapping[str, str] = field(default_factory=dict)
     """00 to 99 -> what is dialled; his site's where he has none of his own."""
@@ -245,17 +312,21 @@ class CallFacts:
     now: datetime
     company: Company
     caller: Caller
-    callee_id: int
+    callee_id: int | None
+    """None: what was dialled is a site's number and nobody's own."""
     people: Mapping[int, Subscriber]
-    """The callee, and everyone his forwards lead to within the company."""
+    """The callee, and everyone his forwards lead to within the company; of `called_site` the last emergency caller."""
     owners: Mapping[str, int] = field(default_factory=dict)
     """Extension or number of a forward -> subscriber of the company."""
     dialled: str = ""
     redirections: tuple[Redirection, ...] = ()
     handed_out_by: HandedOutBy | None = None
+    called_site: Site | None = None
+    """Set when what was dialled from outside is the main number of this site (N5)."""
 
     @property
     def callee(self) -> Subscriber:
+        assert self.callee_id is not None
         return self.people[self.callee_id]
 
 

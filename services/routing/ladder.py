@@ -10,7 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from services.routing.facts import MOST_REDIRECTIONS, NETWORK_RING_LIMIT_S, CallFacts, Redirection
+from services.routing.facts import (
+    MOST_REDIRECTIONS,
+    NETWORK_RING_LIMIT_S,
+    CallFacts,
+    Redirection,
+    SimultaneousNumber,
+)
 from services.routing.plan import (
     Announce,
     Decision,
@@ -95,7 +101,7 @@ def decide(facts: CallFacts) -> Decision:
 
 
 def _climb(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
-    met = (facts.callee_id, frozenset(before.place for before in facts.redirections))
+    met = (facts.callee.subscriber_id, frozenset(before.place for before in facts.redirections))
     if met not in trace.climbed:
         trace.climbed[met] = _climb_first(facts, trace)
     return trace.climbed[met]
@@ -203,12 +209,12 @@ def _rung(where: RingAt, facts: CallFacts, trace: _Trace) -> Step:
     )
 
 
-def _outside_legs(numbers: tuple[str, ...], facts: CallFacts) -> tuple[Leg, ...]:
+def _outside_legs(numbers: tuple[SimultaneousNumber, ...], facts: CallFacts) -> tuple[Leg, ...]:
     callee = facts.callee
     shown_number = callee.main_number or callee.site.main_number
     return tuple(
-        TrunkLeg(facts.company.trunks[0], number, shown_number, callee.subscriber_id)
-        for number in numbers if not _why_not_outside(number, facts)
+        TrunkLeg(facts.company.trunks[0], one.number, shown_number, callee.subscriber_id, one.confirm)
+        for one in numbers if not _why_not_outside(one.number, facts)
     )
 
 

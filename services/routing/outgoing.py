@@ -116,8 +116,8 @@ def enterprise_rules_are_followed(facts: OutgoingFacts) -> Said:
         facts.caller, subscriber_id=facts.owner_id, withheld=False,
         extension=owner.extension if owner else "", number=facts.dialled.number, main_number=facts.dialled.number,
     )
-    zone = facts.subscriber.site.time_zone
-    covering = [rule for rule in rules if rule_covers(rule, other, facts.now, zone)]
+    site = facts.subscriber.site
+    covering = [rule for rule in rules if rule_covers(rule, other, facts.now, site)]
     if not covering or any(rule.is_exception or rule.action == "allow" for rule in covering):
         return Said((("rule", covering[0].name if covering else None),))
     return Said((("rule", covering[0].name),),

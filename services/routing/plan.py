@@ -28,6 +28,8 @@ class DeviceLeg:
     device_id: str
     subscriber_id: int
     extension: str
+    silenced_alone: bool = False
+    """R10: a place of a shared line, or an assistant's: who rejects there silences this leg; elsewhere, all ringing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class TrunkLeg:
     shown_number: str
     subscriber_id: int
     """In whose name, and at whose cost."""
+    confirm: bool = False
+    """R8: whoever answers must press 1 before he has the call."""
 
 
 Leg = DeviceLeg | TrunkLeg
@@ -55,12 +59,14 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Play a prompt without answering, then end with a cause."""
+    """Play a prompt without answering, then end with a cause, or go on."""
 
     prompt: str
     language: str
     cause: str
     reason: str
+    then: Step | None = None
+    """G9: what follows the prompt instead of the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +141,34 @@ class Onward:
     step: Step
 
 
-Step = Ring | Announce | Say | Act | Reject | ToMailbox | PickUp | Onward
+@dataclass(frozen=True, slots=True)
+class Splash:
+    """One short ring at these telephones (R1, R6), while the call goes on with `step` and waits for nothing."""
+
+    legs: tuple[DeviceLeg, ...]
+    step: Step
+
+
+Step = Ring | Announce | Say | Act | Reject | ToMailbox | PickUp | Onward | Splash
 
 
 def landing(step: Step, redirections: tuple[Redirection, ...] = ()) -> tuple[Step, tuple[Redirection, ...]]:
-    """The step that does something, and how the call was sent on by then."""
-    while isinstance(step, Onward):
-        redirections, step = (*redirections, step.redirection), step.step
+    """The step the caller notices, and how the call was sent on by then."""
+    while isinstance(step, Onward | Splash):
+        if isinstance(step, Onward):
+            redirections = (*redirections, step.redirection)
+        step = step.step
     return step, redirections
+
+
+def splashes(step: Step) -> tuple[DeviceLeg, ...]:
+    """Telephones that ring once, shortly, on the way to landing()."""
+    legs: tuple[DeviceLeg, ...] = ()
+    while isinstance(step, Onward | Splash):
+        if isinstance(step, Splash):
+            legs += step.legs
+        step = step.step
+    return legs
 
 
 @dataclass(frozen=True, slots=True)

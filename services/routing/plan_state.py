@@ -27,12 +27,13 @@ from services.routing.plan import (
     Ring,
     Say,
     Shown,
+    Splash,
     Step,
     ToMailbox,
     TrunkLeg,
 )
 
-VERSION = 1
+VERSION = 2
 _COMPRESS_ABOVE_BYTES = 600
 _LONGEST_BYTES = 200_000
 
@@ -122,8 +123,11 @@ def _stored(step: Step, steps: list[list[Any]], known: dict[Step, int]) -> int:
         row = ["pick_up", step.leg_uuid, _stored(step.otherwise, steps, known), step.reason]
     elif isinstance(step, Onward):
         row = ["onward", _redirection_row(step.redirection), _stored(step.step, steps, known)]
+    elif isinstance(step, Splash):
+        row = ["splash", [_leg_row(leg) for leg in step.legs], _stored(step.step, steps, known)]
     elif isinstance(step, Announce):
-        row = ["announce", step.prompt, step.language, step.cause, step.reason]
+        then = _stored(step.then, steps, known) if step.then else None
+        row = ["announce", step.prompt, step.language, step.cause, step.reason, then]
     elif isinstance(step, Say):
         row = ["say", list(step.prompts), step.language, step.reason]
     elif isinstance(step, Act):
@@ -148,8 +152,8 @@ def _made_redirection(row: list[Any]) -> Redirection:
 
 def _leg_row(leg: Leg) -> list[Any]:
     if isinstance(leg, DeviceLeg):
-        return ["device", leg.device_id, leg.subscriber_id, leg.extension]
-    return ["trunk", leg.trunk, leg.number, leg.shown_number, leg.subscriber_id]
+        return ["device", leg.device_id, leg.subscriber_id, leg.extension, leg.silenced_alone]
+    return ["trunk", leg.trunk, leg.number, leg.shown_number, leg.subscriber_id, leg.confirm]
 
 
 def _made(row: list[Any], made: list[Step]) -> Step:
@@ -168,9 +172,13 @@ def _made(row: list[Any], made: list[Step]) -> Step:
     if kind == "onward":
         redirection, step = rest
         return Onward(_made_redirection(redirection), _earlier(made, step))
+    if kind == "splash":
+        legs, step = rest
+        return Splash(tuple(_made_device_leg(leg) for leg in legs), _earlier(made, step))
     if kind == "announce":
-        prompt, language, cause, reason = map(_str, rest)
-        return Announce(prompt, language, cause, reason)
+        *texts, then = rest
+        prompt, language, cause, reason = map(_str, texts)
+        return Announce(prompt, language, cause, reason, None if then is None else _earlier(made, then))
     if kind == "say":
         prompts, language, reason = rest
         return Say(tuple(_str(prompt) for prompt in prompts), _str(language), _str(reason))
@@ -184,14 +192,17 @@ def _made(row: list[Any], made: list[Step]) -> Step:
 
 
 def _made_leg(row: list[Any]) -> Leg:
-    kind, *rest = row
-    if kind == "device":
-        device_id, subscriber_id, extension = rest
-        return DeviceLeg(_str(device_id), _int(subscriber_id), _str(extension))
-    if kind == "trunk":
-        trunk, number, shown_number, subscriber_id = rest
-        return TrunkLeg(_str(trunk), _str(number), _str(shown_number), _int(subscriber_id))
-    raise NotAPlan(f"unknown leg {kind!r}")
+    if row[0] == "trunk":
+        trunk, number, shown_number, subscriber_id, confirm = row[1:]
+        return TrunkLeg(_str(trunk), _str(number), _str(shown_number), _int(subscriber_id), bool(confirm))
+    return _made_device_leg(row)
+
+
+def _made_device_leg(row: list[Any]) -> DeviceLeg:
+    kind, device_id, subscriber_id, extension, silenced_alone = row
+    if kind != "device":
+        raise NotAPlan(f"unknown leg {kind!r}")
+    return DeviceLeg(_str(device_id), _int(subscriber_id), _str(extension), bool(silenced_alone))
 
 
 def _earlier(made: list[Step], index: Any) -> Step:

@@ -1,5 +1,6 @@
 """Who rings, and what follows: the interactions of the ladder, each as a sentence."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,11 +15,14 @@ from services.routing.facts import (
     Hours,
     Intercept,
     Mailbox,
+    NightService,
     Range,
+    SimultaneousNumber,
+    Times,
 )
 from services.routing.ladder import LADDER, decide
 from services.routing.plan import Announce, DeviceLeg, Outcome, Reject, Ring, ToMailbox, TrunkLeg, landing
-from tests.routing.build import ANNA, BERLIN, COMPANY, OUTSIDE, WITHHELD, forward, incoming, person
+from tests.routing.build import ANNA, BERLIN, COMPANY, NOON, OUTSIDE, WITHHELD, forward, incoming, person
 
 MOBILE = "+491715550199"
 EVERYONE = CallerRule("everyone", internal=True, external=True, anonymous=True)
@@ -227,8 +231,8 @@ ON = {
     "intercept": {"intercept_incoming": Intercept()},
     "incoming barring": {"barring_incoming": (Range("+49171", False),)},
     "enterprise rule": {"enterprise_incoming": (CallerRule("all", external=True, action="reject"),)},
-    "night service": {"site": BERLIN.__class__(1, "DE", "30", "+49305550000", night_target="24")},
-    "negative list": {"negative_list": (EVERYONE,)},
+    "night service": {"site": replace(BERLIN, night=NightService("24", by_hand=True, by_hand_at=NOON))},
+    "negative list": {"negative_list_on": True, "negative_list": (EVERYONE,)},
     "positive list": {"positive_list_on": True},
     "anonymous rejection": {"rejects_anonymous": True},
     "selective forwarding": {"selective_forwarding_on": True,
@@ -267,7 +271,7 @@ def test_remote_office_switches_the_executive_filter_off():
 
 
 def test_remote_office_rings_only_its_number():
-    ring = step_of(person(22, remote_office=MOBILE, simultaneous_ring=("+491715550188",),
+    ring = step_of(person(22, remote_office=MOBILE, simultaneous_ring=(SimultaneousNumber("+491715550188"),),
                           shared_line_device_ids=("bernd-home",)))
     assert rings_at(ring) == [MOBILE]
 
@@ -277,7 +281,7 @@ def test_remote_office_switches_call_waiting_off():
 
 
 def test_devices_shared_line_and_simultaneous_ring_ring_together():
-    ring = step_of(person(22, simultaneous_ring=(MOBILE,), shared_line_device_ids=("bernd-home",)))
+    ring = step_of(person(22, simultaneous_ring=(SimultaneousNumber(MOBILE),), shared_line_device_ids=("bernd-home",)))
     assert rings_at(ring) == ["bernd-desk", "bernd-home", MOBILE]
 
 
@@ -295,7 +299,8 @@ def test_the_night_target_itself_is_exempt():
 
 
 def test_the_negative_list_refuses_before_remote_office_rings():
-    assert in_words(step_of(person(22, negative_list=(EVERYONE,), remote_office=MOBILE))) == "announce caller-rejected"
+    step = step_of(person(22, **ON["negative list"], remote_office=MOBILE))
+    assert in_words(step) == "announce caller-rejected"
 
 
 def test_an_exception_ends_only_the_selective_rung():
@@ -317,7 +322,7 @@ def test_do_not_disturb_is_busy_with_everything_that_follows_busy():
     (datetime(2026, 10, 25, 8, 0, tzinfo=UTC), True),
 ])
 def test_hours_are_those_of_the_site_on_both_days_the_clock_changes(when, forwarded):
-    sundays = CallerRule("sundays", external=True, target="23", hours=(Hours(6, 9 * 60, 12 * 60),))
+    sundays = CallerRule("sundays", external=True, target="23", times=Times((Hours(6, 9 * 60, 12 * 60),)))
     settings = {"selective_forwarding_on": True, "selective_forwarding": (sundays,)}
     decision = decide(incoming(person(22, **settings), person(23), caller=OUTSIDE, now=when))
     assert (decision.rung == "selective forwarding") is forwarded
@@ -325,7 +330,7 @@ def test_hours_are_those_of_the_site_on_both_days_the_clock_changes(when, forwar
 
 def test_calls_handed_out_by_a_group_ring_the_devices_only():
     settings = {"forward_always": forward("23"), "forward_busy": forward("23"), "mailbox": Mailbox(True, True, True),
-                "simultaneous_ring": (MOBILE,), "forward_no_answer": forward("23", 2)}
+                "simultaneous_ring": (SimultaneousNumber(MOBILE),), "forward_no_answer": forward("23", 2)}
     ring = step_of(person(22, **settings), person(23), handed_out_by=HandedOutBy.HUNT_GROUP)
     assert rings_at(ring) == ["bernd-desk"]
     assert (in_words(ring.busy), in_words(ring.no_answer), ring.ring_timeout_s) == ("USER_BUSY", "NO_ANSWER", 120)

@@ -14,7 +14,7 @@ def do_not_disturb_is_busy(facts: CallFacts) -> Said:
 def busy_people_are_busy(facts: CallFacts) -> Said:
     """Call waiting counts as off while Remote Office is on (R9)."""
     callee = facts.callee
-    waiting = callee.call_waiting and not callee.remote_office
+    waiting = callee.call_waiting and not callee.call_waiting_off_once and not callee.remote_office
     if callee.calls_up and (not waiting or callee.calls_up >= callee.call_limit):
         return wants(GoesTo(Outcome.BUSY), calls_up=callee.calls_up, call_waiting=waiting)
     return nothing(calls_up=callee.calls_up, call_waiting=waiting)
@@ -27,7 +27,11 @@ def devices_ring(facts: CallFacts) -> Said:
     if facts.handed_out_by:
         return wants(RingAt(own), devices=len(own), handed_out_by=facts.handed_out_by.value)
     shared = tuple(
-        DeviceLeg(device_id, callee.subscriber_id, callee.extension) for device_id in callee.shared_line_device_ids
+        DeviceLeg(device_id, callee.subscriber_id, callee.extension, silenced_alone=True)
+        for device_id in callee.shared_line_device_ids
     )
-    ring = RingAt(own + shared, callee.simultaneous_ring, callee.distinctive_rings.get(facts.dialled, ""))
-    return wants(ring, devices=len(own) + len(shared), numbers=len(callee.simultaneous_ring))
+    numbers = callee.simultaneous_ring
+    if callee.simultaneous_ring_not_when_busy and callee.calls_up:
+        numbers = ()
+    ring = RingAt(own + shared, numbers, callee.distinctive_rings.get(facts.dialled, ""))
+    return wants(ring, devices=len(own) + len(shared), numbers=len(numbers))

@@ -1,26 +1,25 @@
 """Rungs 3 and 5 to 8: rules that look at who calls and when (R3, R4, R5, G10)."""
 
 from datetime import datetime
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-from services.routing.facts import Caller, CallerRule, CallFacts, ForwardReason
+from services.routing.facts import Caller, CallerRule, CallFacts, ForwardReason, Site
 from services.routing.plan import Announce, Reject
 from services.routing.rungs.said import Forward, Said, nothing, wants
+from services.routing.schedule import holds
 
 _REJECTED = ("caller-rejected", "CALL_REJECTED")
 
 
 def matching_rule(rules: tuple[CallerRule, ...], facts: CallFacts) -> CallerRule | None:
     """The first rule that covers this caller now; exceptions are tried before it, and end this rung alone."""
-    covering = [rule for rule in rules if rule_covers(rule, facts.caller, facts.now, facts.callee.site.time_zone)]
+    covering = [rule for rule in rules if rule_covers(rule, facts.caller, facts.now, facts.callee.site)]
     if not covering or any(rule.is_exception for rule in covering):
         return None
     return covering[0]
 
 
-def rule_covers(rule: CallerRule, caller: Caller, now: datetime, time_zone: str) -> bool:
-    return _covers_caller(rule, caller) and _covers_time(rule, now, time_zone)
+def rule_covers(rule: CallerRule, caller: Caller, now: datetime, site: Site) -> bool:
+    return _covers_caller(rule, caller) and holds(rule.times, now, site)
 
 
 def _covers_caller(rule: CallerRule, caller: Caller) -> bool:
@@ -30,22 +29,6 @@ def _covers_caller(rule: CallerRule, caller: Caller) -> bool:
     if caller.withheld or not caller.number:
         return rule.anonymous or rule.external
     return rule.external or caller.number in rule.numbers or caller.number.startswith(rule.prefixes or ("\0",))
-
-
-def _covers_time(rule: CallerRule, now: datetime, time_zone: str) -> bool:
-    if not rule.hours:
-        return True
-    there = now.astimezone(_zone(time_zone))
-    minute = there.hour * 60 + there.minute
-    return any(
-        stretch.weekday == there.weekday() and stretch.from_minute <= minute < stretch.to_minute
-        for stretch in rule.hours
-    )
-
-
-@lru_cache(maxsize=128)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
 
 
 def enterprise_rules_are_followed(facts: CallFacts) -> Said:
@@ -63,7 +46,7 @@ def enterprise_rules_are_followed(facts: CallFacts) -> Said:
 
 
 def the_negative_list_rejects(facts: CallFacts) -> Said:
-    if not facts.callee.negative_list:
+    if not facts.callee.negative_list_on:
         return nothing()
     rule = matching_rule(facts.callee.negative_list, facts)
     if rule is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.routing.facts import ForwardReason
+from services.routing.facts import ForwardReason, SimultaneousNumber
 from services.routing.plan import Announce, Leg, Outcome, Reject, ToMailbox
 
 Saw = tuple[tuple[str, object], ...]
@@ -32,7 +32,7 @@ class RingAt:
     """Where it rings: own legs, and outside numbers reached through a trunk each."""
 
     legs: tuple[Leg, ...] = ()
-    numbers: tuple[str, ...] = ()
+    numbers: tuple[SimultaneousNumber, ...] = ()
     alert_info: str = ""
 
 

@@ -1,0 +1,158 @@
+"""When something holds: hours of the week, periods and holidays, as clocks at the site show them; night service.
+
+Pure: whoever asks says for which moment, so that a question about next Tuesday gets next Tuesday's answer.
+
+On the two days a year the clock changes, hours of the week are those a clock on the wall shows: what lies in the hour
+that is skipped never comes, what begins in it begins with the change, and an hour that comes twice counts twice. A
+period is one stretch of time whatever the clock does: it begins and ends when its time is first reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from services.routing.facts import Period, Site, Times
+
+_DAY_MINUTES = 24 * 60
+_ALWAYS = Times()
+# Every weekday meets every holiday that moves with Easter within that time, and a leap year more.
+_LOOK_AHEAD_DAYS = 400
+
+
+def holds(times: Times, now: datetime, site: Site) -> bool:
+    """now: aware. Weekly hours, periods and holidays are alternatives; with none of them it holds always."""
+    if times == _ALWAYS:
+        return True
+    there = now.astimezone(_zone(site.time_zone))
+    if times.on_holidays and is_holiday(there.date(), times, site):
+        return True
+    if any(_within(period, there) for period in times.periods):
+        return True
+    if not _in_the_weekly_hours(times, there):
+        return False
+    return not (times.not_on_holidays and is_holiday(there.date(), times, site))
+
+
+def _in_the_weekly_hours(times: Times, there: datetime) -> bool:
+    """Without weekly hours: on every day, unless periods or holidays say when."""
+    if not times.weekly:
+        return not (times.periods or times.on_holidays)
+    minute, today = there.hour * 60 + there.minute, there.weekday()
+    for hours in times.weekly:
+        if hours.from_minute < hours.to_minute:
+            if hours.weekday == today and hours.from_minute <= minute < hours.to_minute:
+                return True
+        elif hours.from_minute > hours.to_minute:  # past midnight: 22:00 to 6:00 of the next day
+            if hours.weekday == today and minute >= hours.from_minute:
+                return True
+            if (hours.weekday + 1) % 7 == today and minute < hours.to_minute:
+                return True
+    return False
+
+
+def _within(period: Period, there: datetime) -> bool:
+    return _reached(period.from_at, there) and not _reached(period.to_at, there)
+
+
+def _reached(wall: datetime, there: datetime) -> bool:
+    """A time of an hour that comes twice is reached the first time; one of an hour that is skipped with the change."""
+    return there.replace(tzinfo=None) >= wall or there.astimezone(UTC) >= wall.replace(tzinfo=there.tzinfo)
+
+
+def is_holiday(day: date, times: Times, site: Site) -> bool:
+    country, region = site.country, site.region
+    if times.holiday_region:
+        country, _, region = times.holiday_region.partition("-")
+    return day in holidays_of(country, region, day.year)
+
+
+@lru_cache(maxsize=2048)
+def holidays_of(country: str, region: str, year: int) -> frozenset[date]:
+    """country as in ISO 3166-1 (`DE`), region as in 3166-2 without the country (`BE`). A region nobody knows has
+    the holidays of the whole country, a country nobody knows has none."""
+    for subdivision in (region or None, None):
+        try:
+            return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+        except NotImplementedError:
+            continue
+    return frozenset()
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+# ----- when that changes
+
+
+def next_change(times: Times, after: datetime, site: Site) -> datetime | None:
+    """The first moment later than `after` at which holds() says something else; None: not in the next year."""
+    return _next_change(times, after.astimezone(UTC), site.time_zone, site.country, site.region)
+
+
+@lru_cache(maxsize=4096)
+def _next_change(times: Times, after: datetime, time_zone: str, country: str, region: str) -> datetime | None:
+    if times == _ALWAYS:
+        return None
+    site = Site(time_zone=time_zone, country=country, region=region)
+    now_so = holds(times, after, site)
+    first = after.astimezone(_zone(time_zone)).date()
+    days = [first + timedelta(days) for days in range(-1, _LOOK_AHEAD_DAYS)]
+    edges = {edge.date() for one in times.periods for edge in (one.from_at, one.to_at)}
+    days += sorted(day for day in edges if day > days[-1])
+    for day in days:
+        for moment in sorted(set(_edges(times, day, _zone(time_zone)))):
+            if moment > after and holds(times, moment, site) is not now_so:
+                return moment
+    return None
+
+
+def _edges(times: Times, day: date, zone: ZoneInfo) -> Iterator[datetime]:
+    """Moments (UTC) of this day at which something may begin or end."""
+    midnight = datetime.combine(day, time())
+    minutes = {0} | {
+        minute % _DAY_MINUTES for hours in times.weekly for minute in (hours.from_minute, hours.to_minute)}
+    walls = [midnight + timedelta(minutes=minute) for minute in minutes]
+    walls += [edge for one in times.periods for edge in (one.from_at, one.to_at) if edge.date() == day]
+    for wall in walls:
+        for fold in (0, 1):
+            yield wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+    changed = _clock_change(midnight.replace(tzinfo=zone).astimezone(UTC), zone)
+    if changed:
+        yield changed
+
+
+def _clock_change(start: datetime, zone: ZoneInfo) -> datetime | None:
+    """The minute (UTC) within the day from start at which the clock is put forward or back."""
+    def offset(minutes: int) -> timedelta | None:
+        return (start + timedelta(minutes=minutes)).astimezone(zone).utcoffset()
+
+    low, high = 0, _DAY_MINUTES + 60
+    if offset(low) == offset(high):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if offset(middle) == offset(low) else (low, middle)
+    return start + timedelta(minutes=high)
+
+
+# ----- night service
+
+
+def is_night(site: Site, now: datetime) -> bool:
+    """G6: what was switched by hand holds until the schedule changes next, and for good where there is none."""
+    night = site.night
+    scheduled = night.scheduled and holds(night.times, now, site)
+    if night.by_hand is None or night.by_hand_at is None:
+        return scheduled
+    if night.scheduled:
+        ends = next_change(night.times, night.by_hand_at, site)
+        if ends is not None and ends <= now:
+            return scheduled
+    return night.by_hand
