@@ -99,7 +99,8 @@ class Answers:
             others = self.directory.trunks_known(question.company_id)
             trunks = tuple(dict.fromkeys((question.gateway, *others)))
             step = emergency_step(question.dialled, trunks, question.site_number, "de")
-            trace = (Looked("outgoing", "emergency", (("emergency", True), ("trunks", len(trunks))), "decided"),)
+            saw = (("emergency", True), ("trunks", len(trunks)))
+            trace = (Looked("outgoing", "emergency", saw, "decided", decides=True),)
             return Decided(
                 Decision(step, "emergency", trace), question.company_id or 0, "", Caller(question.subscriber_id))
         dialled = _dialled(question, country)
@@ -118,7 +119,7 @@ class Answers:
     def _incoming(self, caller: Caller, dialled: Dialled, found: Found) -> Decision:
         if found.owner_id is None:
             step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
-            return Decision(step, "number", (Looked("company", "number", (("owner", None),), "decided"),))
+            return Decision(step, "number", (Looked("company", "number", (("owner", None),), "decided", decides=True),))
         return decide(CallFacts(
             now=self.now(), company=found.company, caller=caller, callee_id=found.owner_id, people=found.people,
             owners=found.owners, dialled=dialled.number,

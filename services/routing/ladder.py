@@ -114,10 +114,10 @@ def _climb_first(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
     for rung in rungs:
         said = rung.asks(facts)
         line = len(trace)
-        trace.append(Looked(place, rung.name, said.saw, "passed"))
+        trace.append(Looked(place, rung.name, said.saw, "passed", len(facts.redirections)))
         step, account = _first_possible(said.wishes, facts, trace)
         if account:
-            trace[line] = Looked(place, rung.name, said.saw, account)
+            trace[line] = Looked(place, rung.name, said.saw, account, len(facts.redirections), step is not None)
         if step is not None:
             return step, rung.name
     raise AssertionError("the last rung always answers")
@@ -228,7 +228,7 @@ def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
 
 
 def _note(what: str, account: str, facts: CallFacts, trace: _Trace) -> None:
-    trace.append(Looked(facts.callee.extension, what, (), account))
+    trace.append(Looked(facts.callee.extension, what, (), account, len(facts.redirections)))
 
 
 def shown_to_callee(facts: CallFacts) -> Shown:

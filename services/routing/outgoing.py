@@ -44,7 +44,8 @@ def route(facts: OutgoingFacts) -> Decision:
     trace: list[Looked] = []
     for rung in OUTGOING:
         said = rung.asks(facts)
-        trace.append(Looked("outgoing", rung.name, said.saw, "decided" if said.decision else "passed"))
+        trace.append(Looked("outgoing", rung.name, said.saw, "decided" if said.decision else "passed",
+                            decides=said.decision is not None))
         if said.decision:
             return Decision(
                 said.decision.step, said.decision.rung or rung.name, (*trace, *said.decision.trace))

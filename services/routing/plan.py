@@ -180,9 +180,14 @@ class Looked:
     rung: str
     saw: tuple[tuple[str, object], ...]
     said: str
+    sent_on: int = 0
+    """How often the call had been sent on when it came here."""
+    decides: bool = False
+    """Of the lines of one place: where its ladder ended."""
 
     def as_json(self) -> dict[str, object]:
-        return {"place": self.place, "rung": self.rung, "saw": dict(self.saw), "said": self.said}
+        return {"place": self.place, "rung": self.rung, "saw": dict(self.saw), "said": self.said,
+                "sent_on": self.sent_on, "decides": self.decides}
 
 
 @dataclass(frozen=True, slots=True)

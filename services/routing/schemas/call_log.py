@@ -35,6 +35,8 @@ class Looked(Schema):
     rung = fields.String(required=True)
     saw = fields.Dict(required=True, metadata={"description": "what was looked at"})
     said = fields.String(required=True, metadata={"description": "`passed`, or what it decided or was refused"})
+    sent_on = fields.Integer(metadata={"description": "how often the call had been sent on by then"})
+    decides = fields.Boolean(metadata={"description": "the ladder of this place ended here"})
 
 
 class WholeCall(Schema):
@@ -65,7 +67,8 @@ WHOLE_EXAMPLE = {
     "cause": "NO_ANSWER", "caller_number": "21", "caller_name": "Anna Amsel", "dialled": "22",
     "callee_number": "22", "callee_name": "Bernd Buche", "rung": "devices", "from_memory": False,
     "trace": [{"place": "22", "rung": "forward always, mailbox always",
-               "saw": {"forward": None, "mailbox": False}, "said": "passed"},
-              {"place": "22", "rung": "devices", "saw": {"devices": 1, "numbers": 0}, "said": "ring"}],
+               "saw": {"forward": None, "mailbox": False}, "said": "passed", "sent_on": 0, "decides": False},
+              {"place": "22", "rung": "devices", "saw": {"devices": 1, "numbers": 0}, "said": "ring",
+               "sent_on": 0, "decides": True}],
     "steps": [{"at": "2026-08-12T10:00:00+00:00", "question": 1, "do": "ring", "legs": ["bernd-desk"]}],
 }
