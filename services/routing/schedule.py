@@ -113,6 +113,22 @@ def _next_change(times: Times, after: datetime, time_zone: str, country: str, re
     return None
 
 
+def changes_between(times: Times, begin: datetime, end: datetime, site: Site) -> list[datetime]:
+    """Every moment (UTC) later than begin and earlier than end at which holds() says something else, in order."""
+    if times == _ALWAYS:
+        return []
+    zone = _zone(site.time_zone)
+    first, last = begin.astimezone(zone).date(), end.astimezone(zone).date()
+    days = [first + timedelta(days) for days in range(-1, (last - first).days + 1)]
+    now_so = holds(times, begin, site)
+    changes: list[datetime] = []
+    for moment in sorted({edge for day in days for edge in _edges(times, day, zone) if begin < edge < end}):
+        if holds(times, moment, site) is not now_so:
+            now_so = not now_so
+            changes.append(moment)
+    return changes
+
+
 def _edges(times: Times, day: date, zone: ZoneInfo) -> Iterator[datetime]:
     """Moments (UTC) of this day at which something may begin or end."""
     midnight = datetime.combine(day, time())
@@ -148,11 +164,21 @@ def _clock_change(start: datetime, zone: ZoneInfo) -> datetime | None:
 def is_night(site: Site, now: datetime) -> bool:
     """G6: what was switched by hand holds until the schedule changes next, and for good where there is none."""
     night = site.night
-    scheduled = night.scheduled and holds(night.times, now, site)
-    if night.by_hand is None or night.by_hand_at is None:
-        return scheduled
-    if night.scheduled:
-        ends = next_change(night.times, night.by_hand_at, site)
-        if ends is not None and ends <= now:
-            return scheduled
-    return night.by_hand
+    if holds_by_hand(site, now):
+        return bool(night.by_hand)
+    return night.scheduled and holds(night.times, now, site)
+
+
+def holds_by_hand(site: Site, now: datetime) -> bool:
+    if site.night.by_hand is None or site.night.by_hand_at is None:
+        return False
+    ends = by_hand_until(site)
+    return ends is None or now < ends
+
+
+def by_hand_until(site: Site) -> datetime | None:
+    """When the schedule takes over again from the hand; None: never."""
+    night = site.night
+    if not night.scheduled or night.by_hand_at is None:
+        return None
+    return next_change(night.times, night.by_hand_at, site)
