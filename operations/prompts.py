@@ -1,7 +1,7 @@
 """Makes every prompt of shared/prompts.yaml as var/sounds/<language>/<name>.wav, 8 kHz mono 16 bit.
 
 English comes from Debian's recordings where the catalogue names one (`en_recording`, or `recording` for
-both languages), everything else is spoken by espeak-ng. A file somebody replaced by a better one of the
+both languages), or several to be played one after the other as one; everything else is spoken by espeak-ng. A file somebody replaced by a better one of the
 same name is left alone: the book in var/sounds/made.json knows what was made here and from what.
 """
 
@@ -26,8 +26,11 @@ RECORDINGS = (Path("/usr/share/asterisk/sounds/en_US_f_Allison"), Path("/usr/sha
 MUSIC = Path("/usr/share/asterisk/moh")
 
 
+Entry = dict[str, str | list[str]]
+
+
 def make_prompts(sounds: Path = SOUNDS) -> None:
-    catalogue: dict[str, dict[str, str]] = yaml.safe_load(CATALOGUE.read_text())
+    catalogue: dict[str, Entry] = yaml.safe_load(CATALOGUE.read_text())
     book_file = sounds / "made.json"
     book: dict[str, dict[str, str]] = json.loads(book_file.read_text()) if book_file.exists() else {}
     wanted = {f"{language}/{name}": _source(name, language, entry)
@@ -43,17 +46,22 @@ def make_prompts(sounds: Path = SOUNDS) -> None:
     _copy_music(sounds / "music")
 
 
-def _source(name: str, language: str, entry: dict[str, str]) -> str:
-    """What a prompt is made from, as one line: `file <path>` or `say <voice> <text>`."""
-    named = entry.get(f"{language}_recording") or entry.get("recording")
-    if named:
-        found = next((folder / f"{named}.wav" for folder in RECORDINGS if (folder / f"{named}.wav").exists()), None)
-        if found:
-            return f"file {found}"
+def _source(name: str, language: str, entry: Entry) -> str:
+    """What a prompt is made from, as one line: `file <path> …` or `say <voice> <text>`."""
+    named = entry.get(f"{language}_recording") or entry.get("recording") or []
+    names = named if isinstance(named, list) else [named]
+    found = [path for path in map(_recording, names) if path]
+    if names and len(found) == len(names):
+        return " ".join(["file", *map(str, found)])
     if language not in entry:
         raise Trouble(f"shared/prompts.yaml: {name} has neither a {language} text nor a recording that is installed",
                       "apt install asterisk-core-sounds-en-wav, or give it a text")
     return f"say {LANGUAGES[language]} {entry[language]}"
+
+
+def _recording(name: str) -> Path | None:
+    files = (folder / f"{name}.wav" for folder in RECORDINGS)
+    return next((file for file in files if file.exists()), None)
 
 
 def _is_there(sounds: Path, name: str, source: str, book: dict[str, dict[str, str]]) -> bool:
@@ -77,7 +85,7 @@ def _make(sounds: Path, name: str, source: str) -> tuple[str, str]:
             voice, _, text = rest.partition(" ")
             _run(["espeak-ng", "-v", voice, "-s", str(WORDS_PER_MINUTE), "-w", str(spoken), "--stdin"], text)
         else:
-            shutil.copyfile(rest, spoken)
+            _run(["sox", *rest.split(), str(spoken)])
         _run(["sox", str(spoken), "-r", "8000", "-c", "1", "-b", "16", "-e", "signed-integer", str(fresh)])
         fresh.chmod(0o644)
         fresh.replace(target)

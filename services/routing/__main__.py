@@ -19,6 +19,7 @@ from services.routing import commands, ends, question, registrations
 from services.routing.api import call_log as call_log_api
 from services.routing.api import forwardings as forwardings_api
 from services.routing.call import Answer, Answers
+from services.routing.codes.doing import Codes
 from services.routing.directory import Directory
 from services.routing.memory import Memory
 from services.routing.pickups import Pickups
@@ -60,10 +61,11 @@ class Service:
         self._database = Database(settings.database_url, pool_size=20, statement_timeout_ms=2000)
         self._directory = Directory(self._database, Memory())
         self._ringing = Ringing()
-        self._answers = Answers(self._directory, self._ringing, settings.home_country)
         self._relay = Relay(self._database, "routing", celery_app("routing", settings.broker_url, [QUEUE]))
         self._recorder = Recorder(self._database, Path(settings.run_folder, "call-records"), self._relay)
         self._bus = EventBus(settings.broker_url)
+        self._answers = Answers(
+            self._directory, self._ringing, settings.home_country, codes=Codes(self._database, self._bus.publish))
         self._served = Served(Path(settings.run_folder, f"directory-served-{settings.directory_port}"))
         self._switch_directory = SwitchDirectory(
             self._database, settings.directory_secret, self._served, host=settings.bind, port=settings.directory_port)

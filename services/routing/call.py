@@ -15,8 +15,12 @@ from typing import Any
 import structlog
 
 from services.routing import commands
+from services.routing.codes.doing import Codes
+from services.routing.codes.meaning import meaning
+from services.routing.codes.saying import not_possible
 from services.routing.directory import Directory, NotKnownNow, Unknown
-from services.routing.facts import Caller, CallFacts, Dialled, OutgoingFacts, Subscriber
+from services.routing.facts import Caller, CallFacts, CodeDialled, Dialled, OutgoingFacts, Subscriber
+from services.routing.feature_codes import table_of
 from services.routing.ladder import decide
 from services.routing.memory import Asked, Found
 from services.routing.outcomes import CALL_IS_OVER, next_step, outcome_of, read_report
@@ -65,6 +69,7 @@ class Decided:
     caller: Caller
     found: Found | None = None
     """None: nothing was looked up."""
+    code: CodeDialled | None = None
 
 
 @dataclass
@@ -76,6 +81,8 @@ class Answers:
     home_country: str = "DE"
     """Country of a number nobody said the country of: a trunk's caller or called number without +."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    codes: Codes | None = None
+    """Does what feature codes ask for. None: nothing can be changed."""
 
     def answer(self, question: Question | WhatNext) -> Answer:
         if isinstance(question, WhatNext):
@@ -106,15 +113,21 @@ class Answers:
         dialled = _dialled(question, country)
         found = self.directory.look_up(_asked(question, dialled, self.home_country))
         caller = _caller(question, found, self.home_country)
+        code = None
         if question.from_trunk:
             decision = self._incoming(caller, dialled, found)
         else:
+            code = _code(dialled, found)
+            if code is not None and code.number:
+                question = replace(question, dialled=code.number)
+                dialled = replace(_dialled(question, country), presentation=code.presentation)
+                found = self.directory.look_up(_asked(question, dialled, self.home_country))
             decision = route(OutgoingFacts(
                 now=self.now(), company=found.company, subscriber=found.caller, caller=caller,
                 dialled=self._with_lamp(dialled, found), owner_id=found.owner_id, people=found.people,
-                owners=found.owners,
+                owners=found.owners, code=code,
             ))
-        return Decided(decision, found.company.company_id, found.company.domain, caller, found)
+        return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)
 
     def _incoming(self, caller: Caller, dialled: Dialled, found: Found) -> Decision:
         if found.owner_id is None:
@@ -135,6 +148,10 @@ class Answers:
     def _first(self, question: Question, decided: Decided) -> Answer:
         decision, caller = decided.decision, decided.caller
         step, redirections = landing(decision.step)
+        if isinstance(step, Act):
+            step = self._done(step, decided)
+        elif decided.code and decided.code.function == "call_waiting_off_once" and isinstance(step, Ring):
+            self._waiting_is_off_while_it_is_up(question.leg_uuid, decided)
         travelling = Travelling(
             question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections)
         variables = commands.variables_for(travelling, exported=question.exported)
@@ -143,6 +160,17 @@ class Answers:
             variables["pbx_subscriber"] = str(caller_id)
         record = _first_record(question, decided, step, self.now())
         return Answer(variables, record, step if isinstance(step, Ring) else None, caller_id, decision.rung)
+
+    def _done(self, act: Act, decided: Decided) -> Step:
+        """What the code changed or found, in words: also that nothing can be changed now."""
+        person = decided.found.caller if decided.found else None
+        if self.codes is None or person is None or self.directory.away:
+            return not_possible(act)
+        return self.codes.done(act, decided.company_id, person)
+
+    def _waiting_is_off_while_it_is_up(self, leg_uuid: str, decided: Decided) -> None:
+        if self.codes is not None and decided.caller.subscriber_id is not None and not self.directory.away:
+            self.codes.waiting_off(decided.company_id, decided.caller.subscriber_id, leg_uuid)
 
     def _what_next(self, question: WhatNext) -> Answer:
         try:
@@ -200,6 +228,14 @@ def _dialled(question: Question, country: str) -> Dialled:
         return Dialled(digits)
     number = _e164(digits, country, question.area_code)
     return Dialled(digits, number, number_class(number, country).value if number else "")
+
+
+def _code(dialled: Dialled, found: Found) -> CodeDialled | None:
+    if dialled.is_lamp or dialled.is_emergency:
+        return None
+    return meaning(
+        dialled.digits, table_of(found.company.codes), mobile=found.from_mobile,
+        speed_dials=found.caller.speed_dials if found.caller else {})
 
 
 def _e164(text: str, country: str, area_code: str = "") -> str:

@@ -149,13 +149,15 @@ def found_in(facts: dict[str, Any]) -> Found:
     company = facts["company"]
     return Found(
         company=Company(
-            company["id"], company["domain"], tuple(company["trunks"]), frozenset(company["classes"])),
+            company["id"], company["domain"], tuple(company["trunks"]), frozenset(company["classes"]),
+            codes=company.get("codes") or {}),
         caller=people[facts["caller"]] if facts["caller"] is not None else None,
         owner_id=facts["owner"],
         people=people,
         owners=facts["owners"],
         lamp_owner_id=facts["lamp_owner"],
         caller_name=facts["caller_name"] or "",
+        from_mobile=bool(facts.get("from_mobile")),
     )
 
 

@@ -285,6 +285,8 @@ class Company:
     trunks: tuple[str, ...] = ()
     """Gateways in the order they are tried (O4)."""
     allowed_classes: frozenset[str] = frozenset()
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Function -> the company's own feature code, where it changed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +360,24 @@ class Dialled:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeDialled:
+    """What the feature code that was dialled means (codes/meaning.py)."""
+
+    function: str
+    """Of the table in feature_codes.py; empty when there is no such code."""
+    argument: str = ""
+    number: str = ""
+    """It calls this number, which climbs the rungs as if it had been dialled; empty: it does something."""
+    refused: str = ""
+    """Not empty: it was dialled wrongly, or is not there yet; the prompt that says so."""
+
+    @property
+    def presentation(self) -> Presentation:
+        once = {"suppress_number_once": Presentation.SUPPRESSED_ONCE, "show_number_once": Presentation.SHOWN_ONCE}
+        return once.get(self.function, Presentation.AS_SET)
+
+
+@dataclass(frozen=True, slots=True)
 class OutgoingFacts:
     """A call that a subscriber makes."""
 
@@ -371,3 +391,4 @@ class OutgoingFacts:
     """Subscriber of the same company who owns what was dialled."""
     people: Mapping[int, Subscriber]
     owners: Mapping[str, int] = field(default_factory=dict)
+    code: CodeDialled | None = None

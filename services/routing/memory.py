@@ -40,6 +40,8 @@ class Found:
     lamp_owner_id: int | None = None
     caller_name: str = ""
     from_memory: bool = False
+    from_mobile: bool = False
+    """Asked by a device that is an integrated mobile, in a company that has switched those on (N8)."""
 
 
 class Bounded(OrderedDict[Key, Value], Generic[Key, Value]):

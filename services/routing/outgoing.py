@@ -5,19 +5,21 @@ emergency > feature code or speed dial > intercept > enterprise rule > barring >
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from services.routing.facts import NETWORK_RING_LIMIT_S, CallFacts, Dialled, OutgoingFacts, Subscriber
+from services.routing.facts import NETWORK_RING_LIMIT_S, CallFacts, OutgoingFacts, Subscriber
 from services.routing.ladder import decide
 from services.routing.plan import (
+    Act,
     Announce,
     Decision,
     Looked,
     PickUp,
     Reject,
     Ring,
+    Say,
     Shown,
     Step,
     with_trunks,
@@ -86,17 +88,20 @@ def lamp_keys_call_or_pick_up(facts: OutgoingFacts) -> Said:
 
 
 def codes_and_speed_dials_are_resolved(facts: OutgoingFacts) -> Said:
-    """A speed dial becomes its number, which enters at the top again (once: it holds no further code)."""
-    digits = facts.dialled.digits
-    if not digits.startswith(("*", "#")):
+    """A code that calls a number was resolved before the facts were gathered: on it goes as if that had been dialled."""
+    code = facts.code
+    if code is None:
         return Said((("code", False),))
-    speed_dials: Mapping[str, str] = facts.subscriber.speed_dials if facts.subscriber else {}
-    number = speed_dials.get(digits[3:]) if digits.startswith("*80") else None
-    if number and not number.startswith(("*", "#")):
-        again = replace(facts, dialled=Dialled(number, number if number.startswith("+") else ""),
-                        owner_id=facts.owners.get(number))
-        return Said((("speed_dial", digits[3:]),), route(again))
-    return Said((("code", digits),), _announced("code-unknown", "SERVICE_NOT_IMPLEMENTED", "code_unknown", facts))
+    saw: Saw = (("code", code.function or facts.dialled.digits), ("argument", code.argument))
+    if code.refused:
+        return Said((*saw, ("refused", code.refused)),
+                    Decision(Say((code.refused,), _language(facts), "feature_code_refused"), "", ()))
+    if code.number:
+        return Said(saw)
+    if facts.subscriber is None:
+        return Said((*saw, ("subscriber", None)),
+                    Decision(Say(("code-nobodys-telephone",), _language(facts), "feature_code_refused"), "", ()))
+    return Said(saw, Decision(Act(code.function, code.argument, _language(facts)), "", ()))
 
 
 def intercepted_people_hear_so(facts: OutgoingFacts) -> Said:

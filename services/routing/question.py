@@ -13,7 +13,8 @@ from typing import Protocol
 AGAIN = ("steps", "again")
 """Context and destination under which the dialplan asks what is next (freeswitch/conf/dialplan/steps.xml)."""
 
-_DIALLED = re.compile(r"\+?[0-9*#]{1,32}")
+# Behind a feature code a number may begin with +, too.
+_DIALLED = re.compile(r"\+?[0-9*#]{1,32}|[*#0-9]{1,7}\+[0-9]{1,32}#?")
 # A lamp's own address, as its key dials it. The dialog-info mod_sofia sends a telephone names the target without
 # `lamp+` (sofia_presence.c takes what stands before the + for the protocol), so ** alone is enough, too.
 _LAMP = re.compile(r"(?:(?:\*\*)?lamp\+|\*\*)([0-9]{2,6})-([1-8])-([a-z0-9]{10,32})")

@@ -76,14 +76,29 @@ def test_an_unknown_extension_is_announced():
     assert (step.prompt, step.cause) == ("number-not-assigned", "UNALLOCATED_NUMBER")
 
 
-def test_an_unknown_code_is_announced():
-    assert route(outgoing(person(21), Dialled("*4711"))).step.prompt == "code-unknown"
+def test_a_code_dialled_wrongly_is_answered_with_what_is_wrong():
+    decision = route(outgoing(person(21, language="en"), Dialled("*4711"), code=CodeDialled("", refused="code-unknown")))
+    assert decision.step == Say(("code-unknown",), "en", "feature_code_refused")
+    assert decision.rung == "feature code or speed dial"
 
 
-def test_a_speed_dial_enters_at_the_top_again():
-    anna = person(21, speed_dials={"07": "22"})
-    decision = route(outgoing(anna, Dialled("*8007"), person(22)))
+def test_a_code_asks_to_be_done_and_changes_nothing_by_itself():
+    decision = route(outgoing(person(21), Dialled("*720301"), code=CodeDialled("forward_always_on", "0301")))
+    assert decision.step == Act("forward_always_on", "0301", "de")
+
+
+def test_a_code_from_nobodys_telephone_is_refused_in_words():
+    decision = route(outgoing(None, Dialled("*78"), code=CodeDialled("do_not_disturb_on")))
+    assert decision.step == Say(("code-nobodys-telephone",), "de", "feature_code_refused")
+
+
+def test_the_number_behind_a_code_climbs_the_rungs_as_if_it_had_been_dialled():
+    code = CodeDialled("speed_dial", "07", number="22")
+    decision = route(outgoing(person(21), Dialled("22"), person(22), code=code))
     assert decision.step.legs[0].device_id == "bernd-desk"
+    assert ("code", "speed_dial") in [saw for line in decision.trace for saw in line.saw]
+    emergency = Dialled("112", is_emergency=True)
+    assert route(outgoing(person(21), emergency, code=code)).rung == "emergency"
 
 
 def test_a_transferred_caller_reaches_colleagues_but_never_the_outside():
