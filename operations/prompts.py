@@ -1,8 +1,8 @@
 """Makes every prompt of shared/prompts.yaml as var/sounds/<language>/<name>.wav, 8 kHz mono 16 bit.
 
-English comes from Debian's recordings where the catalogue names one (`en_recording`, or `recording` for
-both languages), or several to be played one after the other as one; everything else is spoken by espeak-ng. A file somebody replaced by a better one of the
-same name is left alone: the book in var/sounds/made.json knows what was made here and from what.
+English comes from Debian's recordings where the catalogue names them (`en_recording`, or `recording` for both
+languages; a list is played as one), everything else is spoken by espeak-ng. A file somebody replaced by a better one of
+the same name is left alone: the book in var/sounds/made.json knows what was made here and from what.
 """
 
 import hashlib

@@ -88,7 +88,7 @@ def lamp_keys_call_or_pick_up(facts: OutgoingFacts) -> Said:
 
 
 def codes_and_speed_dials_are_resolved(facts: OutgoingFacts) -> Said:
-    """A code that calls a number was resolved before the facts were gathered: on it goes as if that had been dialled."""
+    """A code that calls a number was resolved before the facts were gathered: here the number goes on."""
     code = facts.code
     if code is None:
         return Said((("code", False),))

@@ -21,14 +21,16 @@ WRITTEN = {
     Takes.RINGS: " n", Takes.EXTENSION: " ext", Takes.EXTENSION_OR_OWN_GROUP: " [ext]", Takes.STATUS: " n",
 }
 # The product's own list (row F1), code for code.
-PRODUCT = """
-*72 *73 *21* *90 *91 *67* *92 *93 *61* *610 *94 *95 *63* #76 #77 *21 #21 *40 #40 *41 #41 *78 *79 *77 *87 *52*
-*43 #43 *53* *70 *31 #31 *54* *67 *65 *11 *15 *98 *97 *33 *68 *88 #58 *62 *86 *55 *99 *80 #61 #62 #63 #64
-#51 #52 #53 *22 *23 *66 #80 #81 *84 *85
-""".split()
+PRODUCT = [
+    "*72", "*73", "*21*", "*90", "*91", "*67*", "*92", "*93", "*61*", "*610", "*94", "*95", "*63*",
+    "#76", "#77", "*21", "#21", "*40", "#40", "*41", "#41", "*78", "*79", "*77", "*87", "*52*", "*43", "#43",
+    "*53*", "*70", "*31", "#31", "*54*", "*67", "*65", "*11", "*15", "*98", "*97", "*33", "*68", "*88", "#58",
+    "*62", "*86", "*55", "*99", "*80", "#61", "#62", "#63", "#64", "#51", "#52", "#53", "*22", "*23", "*66",
+    "#80", "#81", "*84", "*85",
+]
 SAID_IN_ALL_CASES = {
-    *Wrong, *saying.WHAT_IS_WRONG.values(), saying.NOT_POSSIBLE_NOW, saying.REFUSED, SPEED_DIAL_EMPTY, "after", "rings",
-    "plus", "code-nobodys-telephone", "forward-no-answer-rings-set-to", "remote-office-warning",
+    *Wrong, *saying.WHAT_IS_WRONG.values(), saying.NOT_POSSIBLE_NOW, saying.REFUSED, SPEED_DIAL_EMPTY,
+    "after", "rings", "plus", "code-nobodys-telephone", "forward-no-answer-rings-set-to", "remote-office-warning",
     *map(saying.count, saying.RING_COUNTS),
 }
 

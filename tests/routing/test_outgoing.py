@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.routing.facts import CallerRule, Company, Dialled, Intercept, Range
+from services.routing.facts import CallerRule, CodeDialled, Company, Dialled, Intercept, Range
 from services.routing.outgoing import route
-from services.routing.plan import Announce, PickUp, Ring, TrunkLeg
+from services.routing.plan import Act, Announce, PickUp, Ring, Say, TrunkLeg
 from tests.routing.build import BERLIN, outgoing, person
 
 OUTSIDE = Dialled("01715550100", "+491715550100", "mobile")
@@ -77,7 +77,8 @@ def test_an_unknown_extension_is_announced():
 
 
 def test_a_code_dialled_wrongly_is_answered_with_what_is_wrong():
-    decision = route(outgoing(person(21, language="en"), Dialled("*4711"), code=CodeDialled("", refused="code-unknown")))
+    code = CodeDialled("", refused="code-unknown")
+    decision = route(outgoing(person(21, language="en"), Dialled("*4711"), code=code))
     assert decision.step == Say(("code-unknown",), "en", "feature_code_refused")
     assert decision.rung == "feature code or speed dial"
 

@@ -1,0 +1,2 @@
+ALTER TABLE directory.devices DROP is_mobile;
+DROP TABLE routing.feature_codes;
