@@ -85,6 +85,12 @@ class Transaction:
         """Number of rows the statement touched."""
         return int(self._connection.execute(text(sql), parameters).rowcount)
 
+    @contextmanager
+    def driver_cursor(self) -> Iterator[Any]:
+        """psycopg2's own, inside this transaction: for what has to be sent in bulk."""
+        with _translated(), closing(self._connection.connection.cursor()) as cursor:
+            yield cursor
+
     def execute_many(self, sql: str, parameters: list[dict[str, Any]]) -> None:
         if parameters:
             self._connection.execute(text(sql), parameters)

@@ -22,6 +22,10 @@ RING = re.compile(r"[A-Za-z0-9-]{1,32}")
 # The same rule as voicemail.is_mail_address: what every mail server takes without extensions.
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_LOGIN = re.compile(r"[A-Za-z0-9+._@-]{1,80}")
+_REALM = re.compile(r"[A-Za-z0-9._@-]{1,253}")
+_SECRET_NAME = re.compile(r"TRUNK_PASSWORD_[A-Z0-9_]{1,64}")
 _ALWAYS_ALLOWED = (NumberClass.EMERGENCY, NumberClass.INTERNAL)
 CLASSES = tuple(one.value for one in NumberClass if one not in _ALWAYS_ALLOWED)
 _COUNTRIES = phonenumbers.SUPPORTED_REGIONS
@@ -155,12 +159,36 @@ class SubscriberPart(Schema):
     settings = fields.Dict(keys=Text(), values=fields.Raw(), load_default=dict)
 
 
+class TrunkPart(Schema):
+    name = Text(required=True, validate=matching(re.compile("[a-z0-9-]{1,32}"), "must be 1 to 32 of a-z, 0-9 and -"))
+    label = Text(load_default=None, allow_none=True, validate=name_length)
+    host = Text(load_default=None, allow_none=True, validate=matching(_HOST, "must be a host's name or address"))
+    port = fields.Integer(load_default=5060, validate=validate.Range(1, 65535))
+    transport = Text(load_default="udp", validate=validate.OneOf(["udp", "tcp", "tls"]))
+    username = Text(load_default=None, allow_none=True, validate=matching(_LOGIN, "must be a SIP login"))
+    password_env = Text(load_default=None, allow_none=True, validate=matching(
+        _SECRET_NAME, "must be the name of a secret: TRUNK_PASSWORD_ and capitals, digits or _"))
+    register = fields.Boolean(load_default=False)
+    realm = Text(load_default=None, allow_none=True, validate=matching(_REALM, "must be a realm"))
+    from_domain = Text(load_default=None, allow_none=True, validate=matching(_HOST, "must be a domain"))
+    number_format = Text(load_default="e164", validate=validate.OneOf(["e164", "national", "plain"]))
+    caller_style = Text(load_default="p_asserted_identity", validate=validate.OneOf(
+        ["from", "p_asserted_identity", "p_preferred_identity", "remote_party_id"]))
+    privacy_style = Text(load_default="id", validate=validate.OneOf(["id", "id_only", "from_only"]))
+    diversion_style = Text(load_default="diversion", validate=validate.OneOf(
+        ["diversion", "history_info", "both", "none"]))
+    enabled = fields.Boolean(load_default=True)
+
+
+TRUNK_FIELDS = tuple(name for name in TrunkPart().fields if name not in ("name", "password_env"))
+
+
 class Document(Schema):
     class Meta:
         unknown = RAISE
 
     company = fields.Nested(CompanyPart, required=True)
-    trunks = fields.List(fields.Dict(keys=Text(), values=fields.Raw()), load_default=list)
+    trunks = fields.List(fields.Nested(TrunkPart), load_default=list)
     sites = fields.List(fields.Nested(SitePart), load_default=list)
     subscribers = fields.List(fields.Nested(SubscriberPart), load_default=list)
 

@@ -145,8 +145,8 @@ def _compose(events: Iterator[yaml.Event]) -> _Node:
         path = _path_of_next(inside)
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise Unreadable([*wrong, Wrong(mark, shown_path(path), "anchors and aliases are not read; write it out")])
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise Unreadable([*wrong, Wrong(mark, shown_path(path), f"the tag {event.tag} is not read")])
+        if (tag := getattr(event, "tag", None)) not in (None, "!"):
+            raise Unreadable([*wrong, Wrong(mark, shown_path(path), f"the tag {tag} is not read")])
         if inside is not None and not inside.is_list and inside.key is None:
             if not isinstance(event, yaml.ScalarEvent):
                 raise Unreadable([*wrong, Wrong(mark, shown_path(path), "a name must be a word")])
@@ -200,4 +200,6 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
 
 
 def _mark(event: yaml.Event) -> Mark:
-    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+    at = event.start_mark
+    assert at is not None    # (of every event that was parsed)
+    return Mark(at.line + 1, at.column + 1)

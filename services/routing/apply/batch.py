@@ -1,0 +1,63 @@
+"""Statements whose answer nobody waits for, sent many at a time: what makes ten thousand people's settings quick."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from shared.database import Row, Transaction
+
+_TOGETHER = 200
+
+
+class Batch(Transaction):
+    """A transaction whose execute() goes out with the next ones; a question sends what waits first.
+
+    execute() answers 1: the number of rows is not known yet.
+    """
+
+    def __init__(self, tx: Transaction) -> None:
+        super().__init__(tx._connection)
+        self._tx = tx
+        self._waiting: list[tuple[str, dict[str, Any]]] = []
+
+    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+        self.flush()
+        return super().rows(sql, **parameters)
+
+    def execute(self, sql: str, **parameters: Any) -> int:
+        self._waiting.append((_for_driver(sql), parameters))
+        if len(self._waiting) >= _TOGETHER:
+            self.flush()
+        return 1
+
+    def execute_many(self, sql: str, parameters: list[dict[str, Any]]) -> None:
+        for one in parameters:
+            self.execute(sql, **one)
+
+    def flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            with self._tx.driver_cursor() as cursor:
+                cursor.execute(b";".join(cursor.mogrify(sql, parameters) for sql, parameters in waiting))
+
+
+class Remembering(Transaction):
+    """A transaction that asks the same question once, for a while in which nothing of it changes."""
+
+    def __init__(self, tx: Transaction) -> None:
+        super().__init__(tx._connection)
+        self._known: dict[tuple[str, str], list[Row]] = {}
+
+    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+        asked = (sql, repr(sorted(parameters.items())))
+        if asked not in self._known:
+            self._known[asked] = super().rows(sql, **parameters)
+        return self._known[asked]
+
+
+@lru_cache
+def _for_driver(sql: str) -> str:
+    """:name as psycopg2 writes it; :: stays a cast."""
+    return re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
