@@ -43,20 +43,6 @@ class Batch(Transaction):
                 cursor.execute(b";".join(cursor.mogrify(sql, parameters) for sql, parameters in waiting))
 
 
-class Remembering(Transaction):
-    """A transaction that asks the same question once, for a while in which nothing of it changes."""
-
-    def __init__(self, tx: Transaction) -> None:
-        super().__init__(tx._connection)
-        self._known: dict[tuple[str, str], list[Row]] = {}
-
-    def rows(self, sql: str, **parameters: Any) -> list[Row]:
-        asked = (sql, repr(sorted(parameters.items())))
-        if asked not in self._known:
-            self._known[asked] = super().rows(sql, **parameters)
-        return self._known[asked]
-
-
 @lru_cache
 def _for_driver(sql: str) -> str:
     """:name as psycopg2 writes it; :: stays a cast."""

@@ -1,0 +1,203 @@
+"""Settings of a company file: each through its feature's own schema, rules and writing.
+
+The order is the registry's, one feature after the other: a site's barring finds the profiles the company just got.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from services.routing.apply.batch import Batch
+from services.routing.apply.document import wrong_of
+from services.routing.apply.marks import Path, Source, Wrong
+from services.routing.apply.state import Action, Change, Key, Kind, State
+from services.routing.features import FEATURES, Feature, Refused, Scope, Whose
+from services.routing.features.place import Place
+from shared.database import Transaction
+
+ELSEWHERE = {
+    "distinctive_rings": "`ring` of an additional number",
+    "mobile_number": "`mobile_number` of the subscriber",
+    "mailbox_conditions": "`mailbox` of the subscriber",
+    "number_classes": "`classes` of the company",
+}
+"""Settings that stand in the file as fields of their owner."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    key: tuple[str, str]
+    """Scope and natural name, as in the keys of settings."""
+    whose: Whose
+    place: Place
+    is_new: bool
+
+
+def owners(tx: Transaction, company_id: int, created: Collection[Key]) -> dict[tuple[str, str], Owner]:
+    """Everybody who can have settings, with how numbers are written there. created: keys of new subscribers."""
+    company = tx.one(
+        "SELECT c.allowed_classes, t.country, t.area_code FROM directory.companies c"
+        " LEFT JOIN directory.sites t ON t.company_id = c.company_id AND t.site_id ="
+        " (SELECT min(f.site_id) FROM directory.sites f WHERE f.company_id = c.company_id)"
+        " WHERE c.company_id = :id", id=company_id)
+    classes = frozenset(company.allowed_classes)
+    found: dict[tuple[str, str], Owner] = {}
+
+    def add(scope: Scope, name: str, whose: Whose, extension: str | None, site_id: int | None, country: str,
+            area_code: str, numbers: tuple[str, ...] = ()) -> None:
+        place = Place(tx, whose, extension, site_id, country, area_code, classes, numbers)
+        found[scope.value, name] = Owner((scope.value, name), whose, place, scope is Scope.SUBSCRIBER
+                                         and (name,) in created)
+
+    add(Scope.COMPANY, "", Whose(company_id), None, None, company.country or "DE", company.area_code or "")
+    for row in tx.rows("SELECT site_id, name, country::text, area_code FROM directory.sites WHERE company_id = :id",
+                       id=company_id):
+        add(Scope.SITE, row.name, Whose(company_id, site_id=row.site_id), None, row.site_id, row.country,
+            row.area_code)
+    for row in tx.rows(
+            "SELECT s.subscriber_id, s.extension, t.site_id, t.country::text, t.area_code,"
+            " coalesce(array_agg(n.number ORDER BY NOT n.is_main, n.number) FILTER (WHERE n.number IS NOT NULL),"
+            " '{}') AS numbers FROM directory.subscribers s"
+            " JOIN directory.sites t ON (t.company_id, t.site_id) = (s.company_id, s.site_id)"
+            " LEFT JOIN directory.numbers n ON (n.company_id, n.subscriber_id) = (s.company_id, s.subscriber_id)"
+            " WHERE s.company_id = :id GROUP BY s.subscriber_id, s.extension, t.site_id, t.country, t.area_code",
+            id=company_id):
+        add(Scope.SUBSCRIBER, row.extension, Whose(company_id, subscriber_id=row.subscriber_id), row.extension,
+            row.site_id, row.country, row.area_code, tuple(row.numbers))
+    return found
+
+
+def put(tx: Transaction, company_id: int, wanted: State, source: Source, *, prune: bool,
+        created: Collection[Key]) -> tuple[list[Change], list[Wrong]]:
+    """Writes what differs. Either of the two lists counts: with something wrong the transaction must not be kept."""
+    batch = Batch(tx)
+    there = owners(batch, company_id, created)
+    named: dict[str, list[tuple[Owner, Any, Path]]] = {}
+    wrong: list[Wrong] = []
+    for key, fields_of in wanted.of(Kind.SETTING).items():
+        scope, name, feature_name = key
+        path = wanted.paths[Kind.SETTING, key]
+        if rule := _not_here(scope, feature_name):
+            wrong.append(source.wrong(path, rule))
+        elif (scope, name) in there:
+            named.setdefault(feature_name, []).append((there[scope, name], fields_of["resource"], path))
+    if prune:
+        for owner, feature_name in _set_but_not_named(batch, company_id, wanted, there):
+            named.setdefault(feature_name, []).append((owner, {}, ()))
+    changes: list[Change] = []
+    for feature_name, feature in FEATURES.items():
+        untouched: dict[Scope, dict[str, Any]] = {}
+        for owner, resource, path in sorted(named.get(feature_name, ()), key=lambda one: _RANK[one[0].whose.scope]):
+            try:
+                change = _put_one(batch, feature, owner, resource, untouched)
+            except ValidationError as error:
+                wrong.extend(wrong_of(source, error, path))
+            except Refused as refused:
+                wrong.append(source.wrong((*path, *_parts(refused.field)), refused.message))
+            else:
+                if change is not None:
+                    changes.append(change)
+    batch.flush()
+    return changes, wrong
+
+
+_RANK = {Scope.COMPANY: 0, Scope.SITE: 1, Scope.SUBSCRIBER: 2}
+
+
+def _put_one(batch: Batch, feature: Feature, owner: Owner, resource: Any,
+             untouched: dict[Scope, dict[str, Any]]) -> Change | None:
+    scope = owner.whose.scope
+    if not owner.is_new:
+        old = feature.read(batch, owner.whose)
+    elif scope in untouched:    # nobody who is new has anything set: asked once for all of them
+        old = copy.deepcopy(untouched[scope])
+    else:
+        old = feature.read(batch, owner.whose)
+        untouched[scope] = copy.deepcopy(old)
+    before = copy.deepcopy(old)
+    new = feature.settle(owner.place, feature.schema().load(fitted(feature.schema(), resource)), old)
+    if new == before:
+        return None
+    feature.write(batch, owner.whose, new, old)
+    return Change(Kind.SETTING, (*owner.key, feature.name), Action.CHANGE, old=before, new=new)
+
+
+def _not_here(scope: str, name: str) -> str | None:
+    if name in ELSEWHERE:
+        return f"stands elsewhere in the file: {ELSEWHERE[name]}"
+    if name in FEATURES and Scope(scope) in FEATURES[name].scopes:
+        return None
+    known = [one for one in of_scope(Scope(scope)) if one not in ELSEWHERE]
+    return f"a {scope} has no such setting; it has {', '.join(known)}"
+
+
+def of_scope(scope: Scope) -> list[str]:
+    return [name for name, feature in FEATURES.items() if scope in feature.scopes and name not in ELSEWHERE]
+
+
+def fitted(schema: Schema, value: Any) -> Any:
+    """Whole numbers that stand where text belongs, as their digits: nobody has to quote `target: 23`."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _fitted(schema.fields.get(name), one) for name, one in value.items()}
+
+
+def _fitted(field: Any, value: Any) -> Any:
+    if isinstance(field, fields.String) and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(field, fields.List) and isinstance(value, list):
+        return [_fitted(field.inner, one) for one in value]
+    if isinstance(field, fields.Nested) and isinstance(value, Mapping):
+        return fitted(field.schema, value)
+    return value
+
+
+def _parts(field: str | None) -> Path:
+    return tuple(int(part) if part.isdigit() else part for part in field.split(".")) if field else ()
+
+
+# ----- what is set at all: for PRUNE and for the export
+
+# Whoever has a row here may have something set; reading the resource then tells. Tables of 0006 and its successors.
+_ROWS_OF_PEOPLE = ("call_settings", "forwardings", "simultaneous_numbers", "speed_dials", "call_rules", "intercepts",
+                   "executives", "assistants")
+
+
+def somebody_set(tx: Transaction, company_id: int) -> set[int]:
+    """Ids of the subscribers with any row of settings; a superset of those with anything set."""
+    found: set[int] = set()
+    for table in _ROWS_OF_PEOPLE:
+        column = "executive_id" if table == "assistants" else "subscriber_id"
+        found.update(row.id for row in tx.rows(
+            f"SELECT DISTINCT {column} AS id FROM routing.{table}"
+            f" WHERE company_id = :id AND {column} IS NOT NULL", id=company_id))
+    return found
+
+
+def resources(tx: Transaction, company_id: int, there: Mapping[tuple[str, str], Owner]) -> Iterator[
+        tuple[Owner, str, dict[str, Any]]]:
+    """Every setting that is not as it would be if nobody had ever set anything."""
+    people = somebody_set(tx, company_id)
+    for owner in there.values():
+        if owner.whose.subscriber_id is not None and owner.whose.subscriber_id not in people:
+            continue
+        for name in of_scope(owner.whose.scope):
+            resource = FEATURES[name].read(tx, owner.whose)
+            if resource != never_set(FEATURES[name]):
+                yield owner, name, resource
+
+
+def never_set(feature: Feature) -> dict[str, Any]:
+    loaded: dict[str, Any] = feature.schema().load({})
+    return loaded
+
+
+def _set_but_not_named(tx: Transaction, company_id: int, wanted: State,
+                       there: Mapping[tuple[str, str], Owner]) -> list[tuple[Owner, str]]:
+    named = wanted.of(Kind.SETTING)
+    return [(owner, name) for owner, name, _ in resources(tx, company_id, there) if (*owner.key, name) not in named]
