@@ -129,7 +129,7 @@ class Service:
         answer = self._decide(asked)
         if "pbx_pickup" in answer.variables:
             self._pickups.begins(asked.leg_uuid, answer.variables["pbx_pickup"])
-        call.command(commands.hand_back(answer.variables))
+        call.finish(commands.hand_back(answer.variables))
         call.close()
         took_s = time.perf_counter() - began
         ANSWER_S.observe(took_s)

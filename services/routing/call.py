@@ -51,6 +51,10 @@ log = structlog.get_logger()
 
 Record = dict[str, Any]
 
+# A smaller count a call brings along stays: that is how loops over other systems end.
+_MOST_HOPS = 10
+_RINGS = ("bridge", "pickup")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -155,6 +159,8 @@ class Answers:
         travelling = Travelling(
             question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections)
         variables = commands.variables_for(travelling, exported=question.exported)
+        if question.hops_left > _MOST_HOPS and variables["pbx_step"] in _RINGS:
+            variables["max_forwards"] = str(_MOST_HOPS)
         caller_id = caller.subscriber_id
         if variables["pbx_step"] == "voicemail" and caller_id is not None:
             variables["pbx_subscriber"] = str(caller_id)

@@ -24,6 +24,8 @@ _NUMBER = re.compile(r"\+?[0-9]{2,20}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _AREA_CODE = re.compile(r"[0-9]{1,6}")
+_HOPS = re.compile(r"[0-9]{1,3}")
+_UNSAID_HOPS = 70  # what a caller who names none has (RFC 3261, 16.6)
 _EXPORTED = re.compile(r"[A-Za-z0-9_:,-]{1,500}")
 
 
@@ -63,6 +65,8 @@ class Question:
     gateway: str = ""
     exported: str = ""
     """Variables the leg already hands on to those it rings."""
+    hops_left: int = 0
+    """How often the call may still be passed from one telephone system to another (SIP Max-Forwards)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ def read(channel: Channel) -> Question | WhatNext:
         site_number=_matching(_E164, channel.variable("pbx_site_number")),
         gateway=_matching(_NAME, channel.variable("pbx_gateway")),
         exported=exported,
+        hops_left=int(_matching(_HOPS, channel.variable("max_forwards")) or _UNSAID_HOPS),
     )
 
 

@@ -1,6 +1,6 @@
 """What happened to calls, on its way to the log: never on a call's path.
 
-note() only appends. A greenlet gathers what came in a quarter of a second and writes it as one outbox row a
+note() only appends. A greenlet gathers what came in half a second and writes it as one outbox row a
 company, from where the relay hands it to the queue calls.record (worker.py). With the database away the batch
 goes to a side file, which is taken in when it is back; the memory in front of it is bounded, and what it had to
 drop is counted, not hidden. A record the database refuses, or a file nobody can read, costs itself and no other.
@@ -31,7 +31,7 @@ WAITING = Gauge("pbx_routing_record_files", "Side files of call records waiting 
 
 QUEUE = "calls.record"
 TASK = "routing.record_calls"
-_GATHER_S = 0.25
+_GATHER_S = 0.5
 _MOST_WAITING = 20_000
 _MOST_PER_ROW = 200
 _MOST_FILES = 20_000

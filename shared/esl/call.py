@@ -116,6 +116,15 @@ class OutboundCall:
             self.command(commands.my_events())
             self._own_events_on = True
 
+    def finish(self, command: Command, timeout_s: float | None = None) -> Reply:
+        """The last command, and the end of the socket in the same breath.
+
+        On a sync socket the dialplan goes on as soon as the command is done, without our hearing of it first: an
+        exit that waits in the switch's buffer is read next (mod_event_socket.c, parse_command: sendmsg, exit).
+        """
+        self._check()
+        return self._connection.send(command, timeout_s, then=commands.leave())
+
     def close(self) -> None:
         """Let the call go: the dialplan goes on behind the socket application."""
         self._connection.close(CallEnded("the call was given back to the dialplan"))

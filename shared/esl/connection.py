@@ -114,9 +114,12 @@ class EslConnection(ESLProtocol):  # type: ignore[misc]
 
     # -- commands ------------------------------------------------------------------------------
 
-    def send(self, command: Command | str, timeout_s: float | None = None) -> Reply:
-        """Send and wait for the reply; raises one of the errors of shared.esl.errors."""
-        frame = self.request(command, timeout_s)
+    def send(self, command: Command | str, timeout_s: float | None = None, *, then: Command | None = None) -> Reply:
+        """Send and wait for the reply; raises one of the errors of shared.esl.errors.
+
+        then: goes out behind it in the same write; nobody waits for its reply.
+        """
+        frame = self.request(command, timeout_s, then=then)
         headers = frame.headers
         if frame.content_type == "api/response":
             text = frame.body.decode("utf-8", "replace")
@@ -126,11 +129,15 @@ class EslConnection(ESLProtocol):  # type: ignore[misc]
             raise CommandRejected(text)
         return Reply(text.rstrip("\n"), headers)
 
-    def request(self, command: Command | str, timeout_s: float | None = None) -> Frame:
+    def request(
+        self, command: Command | str, timeout_s: float | None = None, *, then: Command | None = None,
+    ) -> Frame:
         """Send and return the frame that answers. A str only comes from greenswitch (auth)."""
         limit = self._command_timeout_s if timeout_s is None else timeout_s
         began = time.monotonic()
         data = encode(Command(command) if isinstance(command, str) else command)
+        if then is not None:
+            data += encode(then)
         if not self.connected or self.closed.is_set():
             raise self._refusal()
         answer: AsyncResult[_Incoming] = AsyncResult()
@@ -141,6 +148,8 @@ class EslConnection(ESLProtocol):  # type: ignore[misc]
                 if not self.connected or self.closed.is_set():
                     raise self._refusal()
                 self._commands_sent.append(answer)
+                if then is not None:
+                    self._commands_sent.append(AsyncResult())
                 self._write(data)
             incoming = answer.get()
             assert incoming is not None

@@ -86,8 +86,15 @@ def test_a_colleague_is_rung_with_one_dial_string_and_few_variables():
         "origination_caller_id_number=21,origination_caller_id_name=Anna Amsel]"
         "sofia/internal/bernd-desk%musterbau.example")
     assert set(given) == {"pbx_step", "pbx_call_id", "pbx_company", "pbx_dial", "pbx_plan", "call_timeout",
-                          "continue_on_fail", "hangup_after_bridge", "force_transfer_context"}
+                          "continue_on_fail", "hangup_after_bridge", "force_transfer_context", "max_forwards"}
     assert (given["pbx_step"], given["call_timeout"]) == ("bridge", "120")
+
+
+@pytest.mark.parametrize(("brought", "given"), [(None, "10"), ("70", "10"), ("11", "10"), ("10", None), ("1", None),
+                                                ("0", None), ("many", "10")])
+def test_a_call_has_ten_hops_and_keeps_a_smaller_count_it_brings(brought, given):
+    question = from_anna("22") if brought is None else from_anna("22", variable_max_forwards=brought)
+    assert answers(person(21), person(22)).answer(question).variables.get("max_forwards") == given
 
 
 def test_every_answer_can_be_said_in_one_command():

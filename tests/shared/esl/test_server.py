@@ -81,6 +81,38 @@ def test_a_sync_call_is_asked_told_and_given_back() -> None:
         assert server.drain(1)
 
 
+def test_the_last_command_and_the_exit_go_out_together() -> None:
+    def body(call: OutboundCall) -> Any:
+        return call.finish(commands.set_variables({"pbx_step": "reject"}))
+
+    with serving(body) as (server, handler):
+        switch = CallingSwitch(server.port)
+        switch.connected()
+        assert dict(switch.peer.command().headers)["execute-app-name"] == "multiset"
+        # Nothing was answered yet, and the exit is there.
+        assert switch.peer.command().line == "exit"
+        switch.peer.send(encode_reply("+OK") + encode_reply("+OK bye"))
+        assert handler.result.get(timeout=2) == Reply("+OK", {"Content-Type": "command/reply", "Reply-Text": "+OK"})
+        assert switch.ended(1)
+
+
+@pytest.mark.parametrize("reply", ["-ERR memory error", None])
+def test_a_last_command_that_failed_says_so(reply: str | None) -> None:
+    def body(call: OutboundCall) -> Any:
+        return call.finish(commands.set_variables({"pbx_step": "reject"}))
+
+    with serving(body) as (server, handler):
+        switch = CallingSwitch(server.port)
+        switch.connected()
+        switch.peer.command()
+        if reply is None:
+            switch.close()
+        else:
+            switch.peer.send(encode_reply(reply))
+        with pytest.raises(CommandRejected if reply else ConnectionLost):
+            handler.result.get(timeout=2)
+
+
 def test_an_async_execute_waits_for_its_own_completion() -> None:
     def body(call: OutboundCall) -> Any:
         return call.execute("playback", "a.wav", timeout_s=2), call.wait_event(["DTMF"], 1)
