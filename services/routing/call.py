@@ -190,7 +190,7 @@ class Answers:
             if report.disposition in CALL_IS_OVER:
                 onward: Step = Reject("NORMAL_CLEARING", "over")
             else:
-                outcome = outcome_of(report).value
+                outcome = outcome_of(report, travelling.step.legs).value
                 onward = next_step(travelling.step, report)
         elif isinstance(travelling.step, PickUp):
             onward = travelling.step.otherwise

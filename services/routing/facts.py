@@ -7,13 +7,17 @@ touch nothing else. A setting nobody has made yet has its "off" as the default h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 MOST_REDIRECTIONS = 5  # R12
 RING_S = 5  # R2: one ring
 NETWORK_RING_LIMIT_S = 120
+CALL_BACK_WITHIN = timedelta(minutes=60)  # N5
+CALL_BACK_RINGS = 6
+CALL_BACK_RING_S = CALL_BACK_RINGS * RING_S + 1
+"""How long the last emergency caller's telephones ring before the call goes on as usual."""
 
 
 class ForwardReason(StrEnum):
@@ -330,6 +334,17 @@ class CallFacts:
     def callee(self) -> Subscriber:
         assert self.callee_id is not None
         return self.people[self.callee_id]
+
+    def sent_on(self, redirection: Redirection, callee_id: int, dialled: str) -> CallFacts:
+        """The same call at the next one's ladder, where it comes as from its caller, not from a group."""
+        return CallFacts(
+            self.now, self.company, self.caller, callee_id, self.people, self.owners, dialled,
+            (*self.redirections, redirection))
+
+    def calling_back(self, callee_id: int) -> CallFacts:
+        """The same call as one to the site's last emergency caller."""
+        caller = replace(self.caller, calls_back_an_emergency_call=True)
+        return CallFacts(self.now, self.company, caller, callee_id, self.people, self.owners, self.dialled)
 
 
 class Presentation(StrEnum):

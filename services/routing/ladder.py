@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import NamedTuple
 
 from services.routing.facts import (
+    CALL_BACK_RING_S,
+    CALL_BACK_WITHIN,
     MOST_REDIRECTIONS,
     NETWORK_RING_LIMIT_S,
     CallFacts,
     Redirection,
     SimultaneousNumber,
+    Subscriber,
 )
 from services.routing.plan import (
     Announce,
@@ -27,6 +31,7 @@ from services.routing.plan import (
     Reject,
     Ring,
     Shown,
+    Splash,
     Step,
     TrunkLeg,
     ring_timeout_s,
@@ -74,6 +79,8 @@ LADDER: tuple[Rung, ...] = (
     Rung(13, "Remote Office", remote_office_takes_over),
     Rung(14, "devices", devices_ring),
 )
+# Whoever is called back from an emergency centre rings, whatever he has switched on; in circles goes no call.
+EMERGENCY_CALL_BACK = (LADDER[0], LADDER[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,47 +99,74 @@ class _Trace(list[Looked]):
         super().__init__()
         self.climbed: dict[tuple[int, frozenset[str]], tuple[Step, str]] = {}
 
+    def note(self, what: str, account: str, facts: CallFacts) -> None:
+        self.append(Looked(facts.callee.extension, what, (), account, len(facts.redirections)))
+
 
 def decide(facts: CallFacts) -> Decision:
     """Climb until a rung has an answer, which the last one (devices) never lacks."""
     trace = _Trace()
-    step, rung = _climb(facts, trace)
+    step, rung = _arrives(facts, trace)
     return Decision(step, rung, tuple(trace))
 
 
+def _arrives(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
+    called_back = caller_called_back(facts)
+    if called_back is not None:
+        back = facts.calling_back(called_back)
+        trace.note("emergency call-back", "rings first", back)
+        first = _climb(back, trace)
+        if facts.callee_id in (None, called_back):
+            return first
+        if isinstance(first[0], Ring):
+            otherwise = _climb(facts, trace)[0]
+            return replace(first[0], ring_timeout_s=CALL_BACK_RING_S, busy=otherwise, no_answer=otherwise,
+                           not_reachable=otherwise), first[1]
+    if facts.callee_id is None:
+        announcement = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
+        trace.append(Looked("company", "number", (("owner", None),), "decided", decides=True))
+        return announcement, "number"
+    return _climb(facts, trace)
+
+
+def caller_called_back(facts: CallFacts) -> int | None:
+    """N5: for an hour a call from outside to the site's number is one to the site's last emergency caller."""
+    last = facts.called_site.last_emergency_call if facts.called_site else None
+    if last is None or facts.caller.is_internal or last.subscriber_id not in facts.people:
+        return None
+    return last.subscriber_id if timedelta() <= facts.now - last.called_at <= CALL_BACK_WITHIN else None
+
+
 def _climb(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
-    met = (facts.callee.subscriber_id, frozenset(before.place for before in facts.redirections))
-    if met not in trace.climbed:
-        trace.climbed[met] = _climb_first(facts, trace)
-    return trace.climbed[met]
-
-
-def _climb_first(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
-    place = facts.callee.extension
-    # N5: whoever is called back from an emergency centre rings, whatever he has switched on.
-    rungs = LADDER[-1:] if facts.caller.calls_back_an_emergency_call else LADDER
-    for rung in rungs:
-        said = rung.asks(facts)
+    place, sent_on = facts.callee.extension, len(facts.redirections)
+    for rung in EMERGENCY_CALL_BACK if facts.caller.calls_back_an_emergency_call else LADDER:
+        saw, wishes = rung.asks(facts)
         line = len(trace)
-        trace.append(Looked(place, rung.name, said.saw, "passed", len(facts.redirections)))
-        step, account = _first_possible(said.wishes, facts, trace)
-        if account:
-            trace[line] = Looked(place, rung.name, said.saw, account, len(facts.redirections), step is not None)
-        if step is not None:
-            return step, rung.name
+        trace.append(Looked(place, rung.name, saw, "passed", sent_on))
+        if wishes:
+            step, account = _first_possible(wishes, facts, trace)
+            trace[line] = Looked(place, rung.name, saw, account, sent_on, step is not None)
+            if step is not None:
+                return step, rung.name
     raise AssertionError("the last rung always answers")
+
+
+def _climb_once(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
+    met = (facts.callee.subscriber_id, frozenset([before.place for before in facts.redirections]))
+    if met not in trace.climbed:
+        trace.climbed[met] = _climb(facts, trace)
+    return trace.climbed[met]
 
 
 def _first_possible(wishes: tuple[Wish, ...], facts: CallFacts, trace: _Trace) -> tuple[Step | None, str]:
     """The first wish that may come true, and how it went, for the trace."""
-    account: list[str] = []
+    refusals = ""
     for wish in wishes:
         step = _fulfilled(wish, facts, trace)
         if not isinstance(step, _Refused):
-            account.append(_in_words(wish))
-            return step, "; ".join(account)
-        account.append(f"{_in_words(wish)}: refused, {step.why}")
-    return None, "; ".join(account)
+            return step, refusals + _in_words(wish)
+        refusals += f"{_in_words(wish)}: refused, {step.why}; "
+    return None, refusals.removesuffix("; ")
 
 
 def _fulfilled(wish: Wish, facts: CallFacts, trace: _Trace) -> Step | _Refused:
@@ -141,38 +175,55 @@ def _fulfilled(wish: Wish, facts: CallFacts, trace: _Trace) -> Step | _Refused:
     if isinstance(wish, RingAt):
         return _rung(wish, facts, trace)
     if isinstance(wish, GoesTo):
-        return _after(wish.outcome, facts, trace)
+        step = _after(wish.outcome, facts, trace)
+        return Splash(wish.splash, step) if wish.splash else step
     return wish
 
 
 def _followed(forward: Forward, facts: CallFacts, trace: _Trace) -> Step | _Refused:
     callee = facts.callee
     here = Redirection(callee.extension, callee.main_number, callee.name, forward.reason)
-    redirections = (*facts.redirections, here)
     owner = facts.owners.get(forward.target)
     if owner is not None and owner in facts.people:
-        onward = replace(
-            facts, callee_id=owner, dialled=forward.target, redirections=redirections, handed_out_by=None)
-        return Onward(here, _climb(onward, trace)[0])
-    looped = Announce("too-many-forwards", callee.language, "EXCHANGE_ROUTING_ERROR", "loop")
-    if owner is not None:  # further away than a call may be sent
-        return looped
-    if not forward.target.startswith("+"):
+        step: Step | _Refused = _climb_once(facts.sent_on(here, owner, forward.target), trace)[0]
+    elif owner is not None or len(facts.redirections) >= MOST_REDIRECTIONS:  # further away than a call may be sent
+        return Announce("too-many-forwards", callee.language, "EXCHANGE_ROUTING_ERROR", "loop")
+    elif not forward.target.startswith("+"):
         return _Refused("nobody has this extension")
+    else:
+        step = _forwarded_outside(forward, facts)
+    if isinstance(step, _Refused):
+        return step
+    onward: Step = Onward(here, step)
+    if forward.announced:
+        onward = replace(forward.announced, then=onward)
+    return Splash(forward.splash, onward) if forward.splash else onward
+
+
+def _forwarded_outside(forward: Forward, facts: CallFacts) -> Step | _Refused:
+    callee = facts.callee
     refusal = _why_not_outside(forward.target, facts)
     if refusal:
         return _Refused(refusal)
-    if len(redirections) > MOST_REDIRECTIONS:
-        return looped
-    shown_number = callee.main_number or callee.site.main_number
+    shown_number = _business_number(callee)
     ring = Ring(
-        legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason=f"forward_{forward.reason.value}",
+        legs=(TrunkLeg(facts.company.trunks[0], forward.target, shown_number, callee.subscriber_id),),
+        ring_timeout_s=NETWORK_RING_LIMIT_S, reason=f"forward_{forward.reason.value}",
         busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"),
         not_reachable=Announce("not-reachable", callee.language, "SUBSCRIBER_ABSENT", "not_reachable"),
         shown=Shown(shown_number),
     )
-    dialled = with_trunks(facts.company.trunks, forward.target, shown_number, callee.subscriber_id, ring)
-    return Onward(here, dialled) if dialled else _Refused("no trunk")
+    return _over_every_trunk(ring, facts)
+
+
+def _over_every_trunk(ring: Ring, facts: CallFacts) -> Ring:
+    """A number that rings alone goes over the next trunk when one fails (O4)."""
+    if len(ring.legs) > 1 or len(facts.company.trunks) == 1:
+        return ring
+    only = ring.legs[0]
+    if not isinstance(only, TrunkLeg):
+        return ring
+    return with_trunks(facts.company.trunks, only.number, only.shown_number, only.subscriber_id, ring) or ring
 
 
 def _why_not_outside(number: str, facts: CallFacts) -> str:
@@ -180,72 +231,81 @@ def _why_not_outside(number: str, facts: CallFacts) -> str:
     callee = facts.callee
     if not facts.company.trunks:
         return "no trunk"
-    if not (callee.main_number or callee.site.main_number):
+    if not _business_number(callee):
         return "no number to show"
     known_class = number_class(number, callee.site.country).value
     return may_be_dialled(number, known_class, facts.company, callee.barring_forwarded)
 
 
+def _business_number(person: Subscriber) -> str:
+    return person.shown_number or person.main_number or person.site.main_number
+
+
 def _rung(where: RingAt, facts: CallFacts, trace: _Trace) -> Step:
     """Ring there, with everything that can follow."""
-    legs = where.legs + _outside_legs(where.numbers, facts)
-    if not legs:
+    legs = where.legs + _outside_legs(where.numbers, facts, trace) if where.numbers else where.legs
+    if not legs and not where.untaken_is_no_answer:
         return _after(Outcome.NOT_REACHABLE, facts, trace)
-    ring_s, no_answer = NETWORK_RING_LIMIT_S, None
+    rings, no_answer = _when_unanswered(facts, trace)
+    if rings == 0 or not legs:
+        return no_answer
+    untaken = no_answer if where.untaken_is_no_answer else None
+    ring = Ring(
+        legs=legs, ring_timeout_s=NETWORK_RING_LIMIT_S if rings is None else ring_timeout_s(rings),
+        busy=untaken or _after(Outcome.BUSY, facts, trace),
+        no_answer=no_answer,
+        not_reachable=untaken or _after(Outcome.NOT_REACHABLE, facts, trace),
+        reason=where.reason, callee_id=facts.callee_id, shown=shown_to_callee(facts), alert_info=where.alert_info,
+    )
+    return _over_every_trunk(ring, facts)
+
+
+def _when_unanswered(facts: CallFacts, trace: _Trace) -> tuple[int | None, Step]:
+    """After how many rings, and what then; None: it rings to the limit of the network."""
     for candidate in after_rings(facts):
         step, account = _first_possible((candidate.wish,), facts, trace)
-        _note(f"after {candidate.rings} rings", account, facts, trace)
+        trace.note(f"after {candidate.rings} rings", account, facts)
         if step is not None:
-            if candidate.rings == 0:
-                return step
-            ring_s, no_answer = ring_timeout_s(candidate.rings), step
-            break
-    return Ring(
-        legs=legs, ring_timeout_s=ring_s, reason="devices" if where.legs else "remote_office",
-        busy=_after(Outcome.BUSY, facts, trace),
-        no_answer=no_answer or _after(Outcome.NO_ANSWER, facts, trace),
-        not_reachable=_after(Outcome.NOT_REACHABLE, facts, trace),
-        callee_id=facts.callee_id, shown=shown_to_callee(facts), alert_info=where.alert_info,
-    )
+            return candidate.rings, step
+    return None, _after(Outcome.NO_ANSWER, facts, trace)
 
 
-def _outside_legs(numbers: tuple[SimultaneousNumber, ...], facts: CallFacts) -> tuple[Leg, ...]:
+def _outside_legs(numbers: tuple[SimultaneousNumber, ...], facts: CallFacts, trace: _Trace) -> tuple[Leg, ...]:
     callee = facts.callee
-    shown_number = callee.main_number or callee.site.main_number
-    return tuple(
-        TrunkLeg(facts.company.trunks[0], one.number, shown_number, callee.subscriber_id, one.confirm)
-        for one in numbers if not _why_not_outside(one.number, facts)
-    )
+    legs: list[Leg] = []
+    for one in numbers:
+        refusal = _why_not_outside(one.number, facts)
+        if refusal:
+            trace.note(f"ring {one.number}", f"refused, {refusal}", facts)
+        else:
+            legs.append(TrunkLeg(facts.company.trunks[0], one.number, _business_number(callee), callee.subscriber_id,
+                                 one.confirm))
+    return tuple(legs)
 
 
 def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
     wishes = wishes_after(outcome, facts)
     step, account = _first_possible(wishes, facts, trace)
     if len(wishes) > 1:
-        _note(f"when {outcome.value.replace('_', ' ')}", account, facts, trace)
+        trace.note(f"when {outcome.value.replace('_', ' ')}", account, facts)
     assert step is not None  # the last wish of an outcome always comes true
     return step
 
 
-def _note(what: str, account: str, facts: CallFacts, trace: _Trace) -> None:
-    trace.append(Looked(facts.callee.extension, what, (), account, len(facts.redirections)))
-
-
 def shown_to_callee(facts: CallFacts) -> Shown:
-    """R13: the name is the directory's; a withheld number stays withheld."""
+    """R13: the name is the directory's; a withheld number stays withheld, and the name with it."""
     caller = facts.caller
-    if caller.is_internal:
-        return Shown(caller.extension, caller.name)
-    if caller.withheld or not caller.number:
+    if caller.withheld or not (caller.is_internal or caller.number):
         return Shown(withheld=True)
-    return Shown(caller.number, caller.name)
+    return Shown(caller.extension if caller.is_internal else caller.number, caller.name)
 
 
 def _in_words(wish: Wish) -> str:
-    if isinstance(wish, Forward):
-        return f"forward to {wish.target}"
     if isinstance(wish, RingAt):
         return "ring"
+    if isinstance(wish, Forward):
+        return f"{_in_words(wish.announced)}, then forward to {wish.target}" if wish.announced else (
+            f"forward to {wish.target}")
     if isinstance(wish, GoesTo):
         return f"as if {wish.outcome.value.replace('_', ' ')}"
     if isinstance(wish, Announce):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.routing.plan import Outcome, Ring, Step, TrunkLeg
+from services.routing.plan import DeviceLeg, Leg, Outcome, Ring, Step, TrunkLeg
 
-_BUSY = frozenset({"USER_BUSY", "CALL_REJECTED"})
+_REJECTED = "CALL_REJECTED"
+_BUSY = frozenset({"USER_BUSY", _REJECTED})
 # NO_USER_RESPONSE is SIP 480 without a Q.850 cause: a handset that rang and gave up says so.
 _NO_ANSWER = frozenset({"NO_ANSWER", "ALLOTTED_TIMEOUT", "NO_USER_RESPONSE", "PROGRESS_TIMEOUT"})
 # Ended because of another leg, so it says nothing about its own place.
@@ -38,11 +39,14 @@ def read_report(disposition: str | None, originate_causes: str | None) -> Report
     return Report(disposition or "NONE", causes)
 
 
-def outcome_of(report: Report) -> Outcome:
-    """Leg by leg: a rejection of a handset ends it as busy (R10); one that rang on makes it "no answer";
-    busy when everyone reached was; else nothing could be reached."""
+def outcome_of(report: Report, legs: tuple[Leg, ...] = ()) -> Outcome:
+    """Leg by leg: a rejection at one's own handset ends it as busy (R10); one that rang on makes it "no answer";
+    busy when everyone reached was; else nothing could be reached.
+
+    legs: those that rang, in the order they were dialled.
+    """
     causes = [cause for cause in report.leg_causes if cause not in _NO_STATEMENT]
-    if "CALL_REJECTED" in causes:
+    if _rejected_at_ones_own(report.leg_causes, legs):
         return Outcome.BUSY
     if report.disposition in _NO_ANSWER or _NO_ANSWER.intersection(causes):
         return Outcome.NO_ANSWER
@@ -51,8 +55,24 @@ def outcome_of(report: Report) -> Outcome:
     return Outcome.NOT_REACHABLE
 
 
+def _rejected_at_ones_own(causes: tuple[str, ...], legs: tuple[Leg, ...]) -> bool:
+    """Not at a place of a shared line or an assistant's, nor at a number that rings along: they speak for themselves.
+
+    Whose a cause is can be said when every leg was made: one that was not leaves no cause.
+    """
+    if _REJECTED not in causes:
+        return False
+    if len(causes) == len(legs):
+        return any(cause == _REJECTED and _is_own(leg) for cause, leg in zip(causes, legs, strict=True))
+    return not legs or any(_is_own(leg) for leg in legs)
+
+
+def _is_own(leg: Leg) -> bool:
+    return isinstance(leg, DeviceLeg) and not leg.silenced_alone
+
+
 def next_step(ring: Ring, report: Report) -> Step:
-    step = ring.after(outcome_of(report))
+    step = ring.after(outcome_of(report, ring.legs))
     if _ABOUT_THE_NUMBER.intersection((*report.leg_causes, report.disposition)):
         while isinstance(step, Ring) and _same_number(step, ring):
             step = step.not_reachable

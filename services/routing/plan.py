@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.routing.facts import Redirection
 
@@ -171,8 +172,7 @@ def splashes(step: Step) -> tuple[DeviceLeg, ...]:
     return legs
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(NamedTuple):
     """One line of the trace: what a rung looked at and what it said."""
 
     place: str

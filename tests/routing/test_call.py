@@ -270,8 +270,8 @@ def test_the_record_tells_who_called_whom_and_what_decided():
     assert (record["direction"], record["caller_id"], record["callee_id"], record["rung"], record["rang"]) == (
         "internal", 21, 22, "devices", [22])
     assert record["trace"][-1] == {
-        "place": "22", "rung": "devices", "saw": {"devices": 1, "numbers": 0}, "said": "ring", "sent_on": 0,
-        "decides": True}
+        "place": "22", "rung": "devices", "saw": {"devices": 1, "places": 0, "numbers": 0}, "said": "ring",
+        "sent_on": 0, "decides": True}
 
 
 @pytest.mark.parametrize("dialled", ["${system(id)}", "22'", "22 23", "x" * 40, "sip:22", "22|23", ""])

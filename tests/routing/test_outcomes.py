@@ -3,8 +3,11 @@
 import pytest
 
 from services.routing.outcomes import Report, next_step, outcome_of, read_report
-from services.routing.plan import Announce, Outcome, Reject, Ring, TrunkLeg
+from services.routing.plan import Announce, DeviceLeg, Outcome, Reject, Ring, TrunkLeg
 
+OWN = DeviceLeg("anna-desk", 21, "21")
+PLACE = DeviceLeg("anna-home", 21, "21", silenced_alone=True)
+MOBILE = TrunkLeg("musterbau-1", "+491715550199", "+493055500021", 21)
 ONE = "5f0f9b7e-0001-4000-8000-000000000001"
 TWO = "5f0f9b7e-0002-4000-8000-000000000002"
 
@@ -37,6 +40,24 @@ REPORTS = [
 @pytest.mark.parametrize(("disposition", "causes", "expected"), REPORTS)
 def test_the_outcome_is_decided_leg_by_leg(disposition, causes, expected):
     assert outcome_of(Report(disposition or "NONE", tuple(causes))) is Outcome(expected)
+
+
+@pytest.mark.parametrize(("legs", "causes", "expected"), [
+    ((OWN, PLACE),  ["CALL_REJECTED", "NO_ANSWER"],                        "busy"),
+    ((OWN, PLACE),  ["NO_ANSWER", "CALL_REJECTED"],                        "no_answer"),
+    ((PLACE, OWN),  ["CALL_REJECTED", "ALLOTTED_TIMEOUT"],                 "no_answer"),
+    ((PLACE,),      ["CALL_REJECTED"],                                     "busy"),
+    ((PLACE, PLACE), ["CALL_REJECTED", "ALLOTTED_TIMEOUT"],                "no_answer"),
+    ((PLACE, PLACE), ["CALL_REJECTED", "CALL_REJECTED"],                   "busy"),
+    ((OWN, MOBILE), ["ALLOTTED_TIMEOUT", "CALL_REJECTED"],                 "no_answer"),
+    ((OWN, MOBILE), ["CALL_REJECTED", "NO_ANSWER"],                        "busy"),
+    # One telephone was not registered: whose the rejection is nobody knows, so it counts as his own.
+    ((OWN, OWN, PLACE), ["CALL_REJECTED", "NO_ANSWER"],                    "busy"),
+    ((PLACE, PLACE, PLACE), ["CALL_REJECTED", "NO_ANSWER"],                "no_answer"),
+])
+def test_a_rejection_ends_all_ringing_only_at_ones_own_telephone(legs, causes, expected):
+    assert outcome_of(Report("NO_ANSWER" if "NO_ANSWER" in causes else causes[0], tuple(causes)), legs) \
+        is Outcome(expected)
 
 
 @pytest.mark.parametrize(("variable", "causes"), [

@@ -1,31 +1,48 @@
 """Rung 2, and what barring (N5) says of numbers that are dialled or forwarded to."""
 
-from services.routing.facts import CallFacts, Company, Range, Subscriber
+from services.routing.facts import CallFacts, Company, Range
 from services.routing.plan import Announce
 from services.routing.rungs.said import Said, nothing, wants
 
+EVERY_NUMBER = "+"
+
+
+def deciding_range(number: str, profile: tuple[Range, ...]) -> Range | None:
+    """The line with the longest prefix of those that fit, of two equal ones the first; None: nothing is said of it."""
+    longest: Range | None = None
+    for line in profile:
+        if number.startswith(line.prefix) and (longest is None or len(line.prefix) > len(longest.prefix)):
+            longest = line
+    return longest
+
 
 def is_barred(number: str, profile: tuple[Range, ...]) -> bool:
-    """The longest prefix that fits decides, of two equal ones the first; what fits nothing is allowed."""
-    fitting = [line for line in profile if number.startswith(line.prefix)]
-    if not fitting:
-        return False
-    return not max(fitting, key=lambda line: len(line.prefix)).allowed
+    line = deciding_range(number, profile)
+    return line is not None and not line.allowed
 
 
 def may_be_dialled(number: str, number_class: str, company: Company, profile: tuple[Range, ...]) -> str:
-    """Why a number outside must not be dialled, or "" when it may: looked at for every leg that leaves."""
-    if is_barred(number, profile):
+    """Why a number outside must not be dialled, or "" when it may: looked at for every leg that leaves.
+
+    A line that allows a range opens it whatever its class; one that allows every number opens no class.
+    """
+    line = deciding_range(number, profile)
+    if line is not None and not line.allowed:
         return "barred"
-    if profile and any(line.allowed and number.startswith(line.prefix) for line in profile):
-        return ""  # allowed by name
+    if line is not None and line.prefix != EVERY_NUMBER:
+        return ""
     return "" if number_class in company.allowed_classes else f"class {number_class} not allowed"
 
 
 def barred_callers_are_refused(facts: CallFacts) -> Said:
-    callee: Subscriber = facts.callee
-    if facts.caller.is_internal or not facts.caller.number:
-        return nothing()
-    if is_barred(facts.caller.number, callee.barring_incoming):
-        return wants(Announce("caller-barred", callee.language, "CALL_REJECTED", "barred"), barred=True)
-    return nothing(barred=False)
+    """Callers from outside. Who shows no number we can read lies in no range but the one of every number."""
+    if facts.caller.is_internal:
+        return nothing(internal=True)
+    profile = facts.callee.barring_incoming
+    if not profile:
+        return nothing(ranges=0)
+    number = facts.caller.number
+    line = deciding_range(number if number.startswith(EVERY_NUMBER) else EVERY_NUMBER, profile)
+    if line is not None and not line.allowed:
+        return wants(Announce("caller-barred", facts.callee.language, "CALL_REJECTED", "barred"), denied=line.prefix)
+    return nothing(ranges=len(profile), allowed=line.prefix if line else None)

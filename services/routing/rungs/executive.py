@@ -2,30 +2,40 @@
 
 from services.routing.facts import CallFacts, ExecutiveFilter
 from services.routing.plan import DeviceLeg
-from services.routing.rungs.lists import matching_rule
+from services.routing.rungs.devices import own_devices, takes_another_call
+from services.routing.rungs.lists import exception_and_rule
 from services.routing.rungs.said import RingAt, Said, nothing, wants
 
 
 def assistants_answer_for_executives(facts: CallFacts) -> Said:
+    """With the executive's own telephones ringing too (E4), his "busy" and "not reachable" are his own."""
     callee = facts.callee
     duty = callee.executive_filter
-    if duty is None or facts.handed_out_by or callee.remote_office:
-        return nothing(filter=duty is not None, remote_office=bool(callee.remote_office))
+    if duty is None:
+        return nothing(filter=False)
+    if facts.handed_out_by:
+        return nothing(filter=True, handed_out_by=facts.handed_out_by.value)
+    if callee.remote_office:
+        return nothing(filter=True, remote_office=True)
     if facts.caller.subscriber_id in {assistant.subscriber_id for assistant in duty.assistants}:
         return nothing(filter=True, own_assistant=True)
     if not _filters(duty, facts):
         return nothing(filter=True, matches=False)
-    legs = tuple(
-        DeviceLeg(device_id, assistant.subscriber_id, assistant.extension)
+    legs = tuple([
+        DeviceLeg(device_id, assistant.subscriber_id, assistant.extension, silenced_alone=True)
         for assistant in duty.assistants if not assistant.do_not_disturb
         for device_id in assistant.device_ids
-    )
-    if duty.also_rings_the_executive:
-        legs += tuple(DeviceLeg(device_id, callee.subscriber_id, callee.extension) for device_id in callee.device_ids)
-    return wants(RingAt(legs), filter=True, matches=True)
+    ])
+    rings_him = duty.also_rings_the_executive and not callee.do_not_disturb and takes_another_call(callee)
+    if rings_him:
+        legs += own_devices(callee)
+    return wants(
+        RingAt(legs, reason="executive_filter", untaken_is_no_answer=not rings_him),
+        filter=True, matches=True, legs=len(legs))
 
 
 def _filters(duty: ExecutiveFilter, facts: CallFacts) -> bool:
-    if duty.internal if facts.caller.is_internal else duty.external:
-        return True
-    return matching_rule(duty.rules, facts) is not None
+    exception, rule = exception_and_rule(duty.rules, facts.caller, facts.now, facts.callee.site)
+    if exception:
+        return False
+    return (duty.internal if facts.caller.is_internal else duty.external) or rule is not None

@@ -1,8 +1,9 @@
-"""Rungs 0 and 1: calls that go round in circles, and people who left."""
+"""Rungs 0 and 1: calls that go round in circles, and people and sites that are there no more."""
 
-from services.routing.facts import MOST_REDIRECTIONS, CallFacts, ForwardReason
+from services.routing.facts import MOST_REDIRECTIONS, CallFacts, ForwardReason, InterceptAction
 from services.routing.plan import Announce
 from services.routing.rungs.said import Forward, Said, nothing, wants
+from services.routing.rungs.targets import leads_here_or_was_met
 
 
 def loop_is_broken(facts: CallFacts) -> Said:
@@ -16,10 +17,18 @@ def loop_is_broken(facts: CallFacts) -> Said:
 
 
 def intercepted_calls_are_announced(facts: CallFacts) -> Said:
-    intercept = facts.callee.intercept_incoming
+    """G9. His own intercept goes before his site's, which leaves alone whoever takes its calls."""
+    callee = facts.callee
+    intercept, whose = callee.intercept_incoming, "subscriber"
     if intercept is None:
-        return nothing(intercepted=False)
-    announcement = Announce("number-not-in-service", facts.callee.language, "NUMBER_CHANGED", "intercepted")
-    if intercept.target:
-        return wants(Forward(intercept.target, ForwardReason.RULE), announcement, intercepted=True)
-    return wants(announcement, intercepted=True)
+        intercept, whose = callee.site.intercept_incoming, "site"
+        if intercept is None:
+            return nothing(intercepted=False)
+        if intercept.target and leads_here_or_was_met(intercept.target, facts):
+            return nothing(intercepted=whose, takes_its_calls=True)
+    announcement = Announce("number-not-in-service", callee.language, "NUMBER_CHANGED", "intercepted")
+    if intercept.action is InterceptAction.ANNOUNCE:
+        return wants(announcement, intercepted=whose, action=intercept.action.value)
+    announced = announcement if intercept.action is InterceptAction.ANNOUNCE_THEN_TRANSFER else None
+    onward = Forward(intercept.target, ForwardReason.RULE, announced)
+    return wants(onward, announcement, intercepted=whose, action=intercept.action.value)

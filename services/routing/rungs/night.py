@@ -2,14 +2,19 @@
 
 from services.routing.facts import CallFacts, ForwardReason
 from services.routing.rungs.said import Forward, Said, nothing, wants
+from services.routing.rungs.targets import leads_here_or_was_met
 from services.routing.schedule import is_night
 
 
 def night_service_takes_the_site(facts: CallFacts) -> Said:
     site = facts.callee.site
     target = site.night.target
-    if facts.caller.is_internal or not target or not is_night(site, facts.now):
+    if not target:
         return nothing(night=False)
-    if target in (facts.callee.extension, facts.callee.main_number):
-        return nothing(night=True, is_the_night_target=True)
+    if facts.caller.is_internal:
+        return nothing(internal=True)
+    if not is_night(site, facts.now):
+        return nothing(night=False)
+    if leads_here_or_was_met(target, facts):
+        return nothing(night=True, takes_its_calls=True)
     return wants(Forward(target, ForwardReason.NIGHT), night=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.routing.facts import CallFacts, Forwarding, ForwardReason, Subscriber
+from services.routing.facts import CALL_BACK_RINGS, CallFacts, Forwarding, ForwardReason, Subscriber
 from services.routing.plan import Announce, Outcome, Reject, ToMailbox
 from services.routing.rungs.said import Forward
 
@@ -48,13 +48,20 @@ def after_rings(facts: CallFacts) -> tuple[AfterRings, ...]:
     callee = facts.callee
     if facts.handed_out_by:
         return ()
+    # N5: an emergency centre calls a telephone, which rings before anything else is tried.
+    least = CALL_BACK_RINGS if facts.caller.calls_back_an_emergency_call else 0
     found: list[AfterRings] = []
     forward: Forwarding | None = callee.forward_no_answer
     if forward:
-        found.append(AfterRings(forward.rings, Forward(forward.target, ForwardReason.NO_ANSWER)))
+        found.append(AfterRings(max(forward.rings, least), Forward(forward.target, ForwardReason.NO_ANSWER)))
     if callee.mailbox.no_answer:
-        found.append(AfterRings(callee.mailbox.rings, _mailbox(callee, Outcome.NO_ANSWER.value)))
-    return tuple(sorted(found, key=lambda one: one.rings))  # stable: at a tie the forward stays first
+        mailbox = _mailbox(callee, Outcome.NO_ANSWER.value)
+        found.append(AfterRings(max(callee.mailbox.rings, least), mailbox))
+    return tuple(sorted(found, key=_rings))  # stable: at a tie the forward stays first
+
+
+def _rings(one: AfterRings) -> int:
+    return one.rings
 
 
 def _mailbox(callee: Subscriber, reason: str) -> ToMailbox:

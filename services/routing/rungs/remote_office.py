@@ -1,4 +1,4 @@
-"""Rung 13: while Remote Office is on, only its number rings (R9)."""
+"""Rung 13: while Remote Office is on, only its number rings (R9), and without a ring of its own."""
 
 from services.routing.facts import CallFacts, SimultaneousNumber
 from services.routing.rungs.said import RingAt, Said, nothing, wants
@@ -8,4 +8,4 @@ def remote_office_takes_over(facts: CallFacts) -> Said:
     number = facts.callee.remote_office
     if not number:
         return nothing(on=False)
-    return wants(RingAt(numbers=(SimultaneousNumber(number),)), on=True)
+    return wants(RingAt(numbers=(SimultaneousNumber(number),), reason="remote_office"), on=True)

@@ -7,9 +7,10 @@ ladder, which falls to the next wish, or the next rung, when it may not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.routing.facts import ForwardReason, SimultaneousNumber
-from services.routing.plan import Announce, Leg, Outcome, Reject, ToMailbox
+from services.routing.plan import Announce, DeviceLeg, Leg, Outcome, Reject, ToMailbox
 
 Saw = tuple[tuple[str, object], ...]
 
@@ -18,6 +19,10 @@ Saw = tuple[tuple[str, object], ...]
 class Forward:
     target: str
     reason: ForwardReason
+    announced: Announce | None = None
+    """Played to the caller before he is sent on."""
+    splash: tuple[DeviceLeg, ...] = ()
+    """Telephones that ring once meanwhile (R1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class GoesTo:
     """Straight to an outcome, as if it had rung and ended so."""
 
     outcome: Outcome
+    splash: tuple[DeviceLeg, ...] = ()
+    """Telephones that ring once meanwhile (R6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +41,16 @@ class RingAt:
     legs: tuple[Leg, ...] = ()
     numbers: tuple[SimultaneousNumber, ...] = ()
     alert_info: str = ""
+    reason: str = "devices"
+    untaken_is_no_answer: bool = False
+    """E1: however ringing ends there, to the executive's caller it was not answered."""
 
 
 Wish = Forward | GoesTo | RingAt | Announce | Reject | ToMailbox
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    saw: Saw = ()
+class Said(NamedTuple):
+    saw: Saw
     wishes: tuple[Wish, ...] = ()
 
 

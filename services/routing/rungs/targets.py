@@ -1,0 +1,12 @@
+"""Whether a target set for a whole site is the one who is called, or one the call has come from already."""
+
+from services.routing.facts import CallFacts
+
+
+def leads_here_or_was_met(target: str, facts: CallFacts) -> bool:
+    """Whoever takes a site's calls (night service, intercept) is not sent to himself; and where he sends them on to,
+    the site does not send them back."""
+    callee = facts.callee
+    if target in (callee.extension, callee.main_number) or target in callee.numbers:
+        return True
+    return any(target in (before.place, before.number) for before in facts.redirections)
