@@ -50,7 +50,13 @@ from services.routing.rungs.lists import (
     the_positive_list_admits,
 )
 from services.routing.rungs.night import night_service_takes_the_site
-from services.routing.rungs.outcome import after_rings, wishes_after
+from services.routing.rungs.outcome import (
+    BUSY_TONE,
+    RANG_LONG_ENOUGH,
+    after_rings,
+    not_reachable_in,
+    wishes_after,
+)
 from services.routing.rungs.remote_office import remote_office_takes_over
 from services.routing.rungs.said import Forward, GoesTo, RingAt, Said, Saw, Wish
 from shared.dialling import number_class
@@ -209,8 +215,7 @@ def _forwarded_outside(forward: Forward, facts: CallFacts) -> Step | _Refused:
     ring = Ring(
         legs=(TrunkLeg(facts.company.trunks[0], forward.target, shown_number, callee.subscriber_id),),
         ring_timeout_s=NETWORK_RING_LIMIT_S, reason=f"forward_{forward.reason.value}",
-        busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"),
-        not_reachable=Announce("not-reachable", callee.language, "SUBSCRIBER_ABSENT", "not_reachable"),
+        busy=BUSY_TONE, no_answer=RANG_LONG_ENOUGH, not_reachable=not_reachable_in(callee.language),
         shown=Shown(shown_number),
     )
     return _over_every_trunk(ring, facts)

@@ -5,6 +5,8 @@ from services.routing.plan import Announce
 from services.routing.rungs.said import Said, nothing, wants
 
 EVERY_NUMBER = "+"
+_INTERNAL = nothing(internal=True)
+_NO_PROFILE = nothing(ranges=0)
 
 
 def deciding_range(number: str, profile: tuple[Range, ...]) -> Range | None:
@@ -37,10 +39,10 @@ def may_be_dialled(number: str, number_class: str, company: Company, profile: tu
 def barred_callers_are_refused(facts: CallFacts) -> Said:
     """Callers from outside. Who shows no number we can read lies in no range but the one of every number."""
     if facts.caller.is_internal:
-        return nothing(internal=True)
+        return _INTERNAL
     profile = facts.callee.barring_incoming
     if not profile:
-        return nothing(ranges=0)
+        return _NO_PROFILE
     number = facts.caller.number
     line = deciding_range(number if number.startswith(EVERY_NUMBER) else EVERY_NUMBER, profile)
     if line is not None and not line.allowed:

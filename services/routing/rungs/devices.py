@@ -2,14 +2,16 @@
 
 from services.routing.facts import CallFacts, Subscriber
 from services.routing.plan import DeviceLeg, Outcome
-from services.routing.rungs.said import GoesTo, RingAt, Said, nothing, wants
+from services.routing.rungs.said import OFF, GoesTo, RingAt, Said, nothing, wants
+
+_NO_CALL_UP = nothing(calls_up=0)
 
 
 def do_not_disturb_is_busy(facts: CallFacts) -> Said:
     """R6: as if busy, wherever the call comes from; the reminder is for calls that were meant for him."""
     callee = facts.callee
     if not callee.do_not_disturb:
-        return nothing(on=False)
+        return OFF
     reminder = desk_for_a_short_ring(callee) if callee.dnd_reminder and not facts.handed_out_by else ()
     return wants(GoesTo(Outcome.BUSY, reminder), on=True)
 
@@ -18,7 +20,7 @@ def busy_people_are_busy(facts: CallFacts) -> Said:
     """R7."""
     callee = facts.callee
     if not callee.calls_up:
-        return nothing(calls_up=0)
+        return _NO_CALL_UP
     if takes_another_call(callee):
         return nothing(calls_up=callee.calls_up, call_waiting=True)
     return wants(

@@ -6,13 +6,15 @@ from services.routing.rungs.devices import own_devices, takes_another_call
 from services.routing.rungs.lists import exception_and_rule
 from services.routing.rungs.said import RingAt, Said, nothing, wants
 
+_NO_FILTER = nothing(filter=False)
+
 
 def assistants_answer_for_executives(facts: CallFacts) -> Said:
     """With the executive's own telephones ringing too (E4), his "busy" and "not reachable" are his own."""
     callee = facts.callee
     duty = callee.executive_filter
     if duty is None:
-        return nothing(filter=False)
+        return _NO_FILTER
     if facts.handed_out_by:
         return nothing(filter=True, handed_out_by=facts.handed_out_by.value)
     if callee.remote_office:

@@ -5,12 +5,14 @@ from services.routing.plan import ToMailbox
 from services.routing.rungs.devices import desk_for_a_short_ring
 from services.routing.rungs.said import Forward, Said, Wish, nothing, wants
 
+_NEITHER = nothing(forward=None, mailbox=False)
+
 
 def everything_is_forwarded(facts: CallFacts) -> Said:
     callee = facts.callee
     forward, mailbox = callee.forward_always, callee.mailbox.always
     if forward is None and not mailbox:
-        return nothing(forward=None, mailbox=False)
+        return _NEITHER
     if facts.handed_out_by:
         return nothing(handed_out_by=facts.handed_out_by.value)
     wishes: list[Wish] = []

@@ -5,9 +5,14 @@ from services.routing.plan import Announce
 from services.routing.rungs.said import Forward, Said, nothing, wants
 from services.routing.rungs.targets import leads_here_or_was_met
 
+_FIRST_CALLED = nothing(redirections=0)
+_NOT_INTERCEPTED = nothing(intercepted=False)
+
 
 def loop_is_broken(facts: CallFacts) -> Said:
     """R12: at most five redirections, and never twice to the same place."""
+    if not facts.redirections:
+        return _FIRST_CALLED
     redirections = len(facts.redirections)
     been_here = any(before.place == facts.callee.extension for before in facts.redirections)
     if been_here or redirections > MOST_REDIRECTIONS:
@@ -23,7 +28,7 @@ def intercepted_calls_are_announced(facts: CallFacts) -> Said:
     if intercept is None:
         intercept, whose = callee.site.intercept_incoming, "site"
         if intercept is None:
-            return nothing(intercepted=False)
+            return _NOT_INTERCEPTED
         if intercept.target and leads_here_or_was_met(intercept.target, facts):
             return nothing(intercepted=whose, takes_its_calls=True)
     announcement = Announce("number-not-in-service", callee.language, "NUMBER_CHANGED", "intercepted")

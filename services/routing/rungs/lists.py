@@ -4,8 +4,10 @@ from datetime import datetime
 
 from services.routing.facts import Caller, CallerRule, CallFacts, ForwardReason, Site
 from services.routing.plan import Announce, Reject
-from services.routing.rungs.said import Forward, Said, nothing, wants
+from services.routing.rungs.said import OFF, Forward, Said, nothing, wants
 from services.routing.schedule import holds
+
+_NO_RULES = nothing(rules=0)
 
 
 def matching_rule(rules: tuple[CallerRule, ...], facts: CallFacts) -> CallerRule | None:
@@ -42,7 +44,7 @@ def enterprise_rules_are_followed(facts: CallFacts) -> Said:
     """G10: his own rules, then those of his site, then the company's; "allow" and exceptions go on to the next rung."""
     rules = facts.callee.enterprise_incoming
     if not rules:
-        return nothing(rules=0)
+        return _NO_RULES
     exception, rule = exception_and_rule(rules, facts.caller, facts.now, facts.callee.site)
     if exception:
         return nothing(exception=exception.name)
@@ -57,7 +59,7 @@ def enterprise_rules_are_followed(facts: CallFacts) -> Said:
 
 def the_negative_list_rejects(facts: CallFacts) -> Said:
     if not facts.callee.negative_list_on:
-        return nothing(on=False)
+        return OFF
     exception, rule = exception_and_rule(facts.callee.negative_list, facts.caller, facts.now, facts.callee.site)
     if rule is None:
         return nothing(on=True, rule=None, exception=exception.name if exception else None)
@@ -67,7 +69,7 @@ def the_negative_list_rejects(facts: CallFacts) -> Said:
 def the_positive_list_admits(facts: CallFacts) -> Said:
     """Only whom a rule covers gets through; an exception keeps out whom a rule would have let in."""
     if not facts.callee.positive_list_on:
-        return nothing(on=False)
+        return OFF
     rule = matching_rule(facts.callee.positive_list, facts)
     if rule is not None:
         return nothing(on=True, rule=rule.name)
@@ -77,7 +79,7 @@ def the_positive_list_admits(facts: CallFacts) -> Said:
 def anonymous_callers_are_rejected(facts: CallFacts) -> Said:
     """R5: colleagues never; from outside, when the number was withheld."""
     if not facts.callee.rejects_anonymous:
-        return nothing(on=False)
+        return OFF
     if facts.caller.is_internal or not facts.caller.withheld:
         return nothing(on=True, withheld=facts.caller.withheld)
     return wants(_rejected("anonymous-rejected", "anonymous", facts), on=True, withheld=True)
@@ -91,7 +93,7 @@ def selected_callers_are_forwarded(facts: CallFacts) -> Said:
     """R3: to the rule's own target, or else the common one."""
     callee = facts.callee
     if not callee.selective_forwarding_on:
-        return nothing(on=False)
+        return OFF
     if facts.handed_out_by:
         return nothing(on=True, handed_out_by=facts.handed_out_by.value)
     exception, rule = exception_and_rule(callee.selective_forwarding, facts.caller, facts.now, callee.site)

@@ -5,16 +5,19 @@ from services.routing.rungs.said import Forward, Said, nothing, wants
 from services.routing.rungs.targets import leads_here_or_was_met
 from services.routing.schedule import is_night
 
+_DAY = nothing(night=False)
+_INTERNAL = nothing(internal=True)
+
 
 def night_service_takes_the_site(facts: CallFacts) -> Said:
     site = facts.callee.site
     target = site.night.target
     if not target:
-        return nothing(night=False)
+        return _DAY
     if facts.caller.is_internal:
-        return nothing(internal=True)
+        return _INTERNAL
     if not is_night(site, facts.now):
-        return nothing(night=False)
+        return _DAY
     if leads_here_or_was_met(target, facts):
         return nothing(night=True, takes_its_calls=True)
     return wants(Forward(target, ForwardReason.NIGHT), night=True)

@@ -7,6 +7,7 @@ rings; the smaller count acts, and equal counts mean the forward (R11).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.routing.facts import CALL_BACK_RINGS, CallFacts, Forwarding, ForwardReason, Subscriber
 from services.routing.plan import Announce, Outcome, Reject, ToMailbox
@@ -21,25 +22,31 @@ class AfterRings:
     wish: Forward | ToMailbox
 
 
+BUSY_TONE = Reject("USER_BUSY", "busy")
+RANG_LONG_ENOUGH = Reject("NO_ANSWER", "no_answer")
+
+
+@lru_cache
+def not_reachable_in(language: str) -> Announce:
+    return Announce("not-reachable", language, "SUBSCRIBER_ABSENT", "not_reachable")
+
+
 def wishes_after(outcome: Outcome, facts: CallFacts) -> tuple[Forward | ToMailbox | Announce | Reject, ...]:
     """Best first; the last one always comes true. For no answer see after_rings()."""
+    if outcome is Outcome.NO_ANSWER:
+        return (RANG_LONG_ENOUGH,)
     callee = facts.callee
     if outcome is Outcome.BUSY:
-        end: Announce | Reject = Reject("USER_BUSY", "busy")
+        end: Announce | Reject = BUSY_TONE
         forward, mailbox, reason = callee.forward_busy, callee.mailbox.busy, ForwardReason.BUSY
-    elif outcome is Outcome.NOT_REACHABLE:
-        end = Announce("not-reachable", callee.language, "SUBSCRIBER_ABSENT", "not_reachable")
-        forward, mailbox, reason = callee.forward_not_reachable, callee.mailbox.no_answer, ForwardReason.NOT_REACHABLE
     else:
-        end = Reject("NO_ANSWER", "no_answer")
+        end = not_reachable_in(callee.language)
+        forward, mailbox, reason = callee.forward_not_reachable, callee.mailbox.no_answer, ForwardReason.NOT_REACHABLE
+    if facts.handed_out_by or not (forward or mailbox):  # G2: neither his forwards nor his mailbox
         return (end,)
-    if facts.handed_out_by:  # G2: neither his forwards nor his mailbox
-        return (end,)
-    wishes: tuple[Forward | ToMailbox, ...] = ()
+    wishes: tuple[Forward | ToMailbox, ...] = (_mailbox(callee, outcome.value),) if mailbox else ()
     if forward:
-        wishes += (Forward(forward.target, reason),)
-    if mailbox:
-        wishes += (_mailbox(callee, outcome.value),)
+        wishes = (Forward(forward.target, reason), *wishes)
     return (*wishes, end)
 
 

@@ -58,5 +58,9 @@ def nothing(**saw: object) -> Said:
     return Said(tuple(saw.items()))
 
 
+OFF = nothing(on=False)
+"""Of a service nobody has switched on, which is the answer of most rungs to most calls."""
+
+
 def wants(*wishes: Wish, **saw: object) -> Said:
     return Said(tuple(saw.items()), wishes)
