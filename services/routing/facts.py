@@ -92,6 +92,10 @@ class Times:
     holiday_region: str = ""
     """`DE-BE`, `AT`; empty: where the site is."""
 
+    @property
+    def always(self) -> bool:
+        return not (self.weekly or self.periods or self.on_holidays or self.not_on_holidays)
+
 
 @dataclass(frozen=True, slots=True)
 class CallerRule:
@@ -329,11 +333,12 @@ class CallFacts:
     handed_out_by: HandedOutBy | None = None
     called_site: Site | None = None
     """Set when what was dialled from outside is the main number of this site (N5)."""
+    callee: Subscriber = field(init=False, repr=False, compare=False)
+    """Whose ladder it is; not to be asked for while callee_id is None."""
 
-    @property
-    def callee(self) -> Subscriber:
-        assert self.callee_id is not None
-        return self.people[self.callee_id]
+    def __post_init__(self) -> None:
+        if self.callee_id is not None:
+            object.__setattr__(self, "callee", self.people[self.callee_id])
 
     def sent_on(self, redirection: Redirection, callee_id: int, dialled: str) -> CallFacts:
         """The same call at the next one's ladder, where it comes as from its caller, not from a group."""

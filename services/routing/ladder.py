@@ -89,6 +89,9 @@ LADDER: tuple[Rung, ...] = (
 EMERGENCY_CALL_BACK = (LADDER[0], LADDER[-1])
 
 
+_WHEN = {outcome: f"when {outcome.value.replace('_', ' ')}" for outcome in Outcome}
+
+
 @dataclass(frozen=True, slots=True)
 class _Refused:
     why: str
@@ -145,15 +148,15 @@ def caller_called_back(facts: CallFacts) -> int | None:
 
 def _climb(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
     place, sent_on = facts.callee.extension, len(facts.redirections)
-    for rung in EMERGENCY_CALL_BACK if facts.caller.calls_back_an_emergency_call else LADDER:
-        saw, wishes = rung.asks(facts)
-        line = len(trace)
-        trace.append(Looked(place, rung.name, saw, "passed", sent_on))
+    for _, name, asks in EMERGENCY_CALL_BACK if facts.caller.calls_back_an_emergency_call else LADDER:
+        saw, wishes = asks(facts)
+        trace.append(Looked(place, name, saw, "passed", sent_on))
         if wishes:
+            line = len(trace) - 1
             step, account = _first_possible(wishes, facts, trace)
-            trace[line] = Looked(place, rung.name, saw, account, sent_on, step is not None)
+            trace[line] = Looked(place, name, saw, account, sent_on, step is not None)
             if step is not None:
-                return step, rung.name
+                return step, name
     raise AssertionError("the last rung always answers")
 
 
@@ -292,7 +295,7 @@ def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
     wishes = wishes_after(outcome, facts)
     step, account = _first_possible(wishes, facts, trace)
     if len(wishes) > 1:
-        trace.note(f"when {outcome.value.replace('_', ' ')}", account, facts)
+        trace.note(_WHEN[outcome], account, facts)
     assert step is not None  # the last wish of an outcome always comes true
     return step
 

@@ -19,19 +19,18 @@ import holidays
 from services.routing.facts import Period, Site, Times
 
 _DAY_MINUTES = 24 * 60
-_ALWAYS = Times()
 # Every weekday meets every holiday that moves with Easter within that time, and a leap year more.
 _LOOK_AHEAD_DAYS = 400
 
 
 def holds(times: Times, now: datetime, site: Site) -> bool:
     """now: aware. Weekly hours, periods and holidays are alternatives; with none of them it holds always."""
-    if times == _ALWAYS:
+    if times.always:
         return True
     there = now.astimezone(_zone(site.time_zone))
     if times.on_holidays and is_holiday(there.date(), times, site):
         return True
-    if any(_within(period, there) for period in times.periods):
+    if times.periods and any(_within(period, there) for period in times.periods):
         return True
     if not _in_the_weekly_hours(times, there):
         return False
@@ -98,7 +97,7 @@ def next_change(times: Times, after: datetime, site: Site) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def _next_change(times: Times, after: datetime, time_zone: str, country: str, region: str) -> datetime | None:
-    if times == _ALWAYS:
+    if times.always:
         return None
     site = Site(time_zone=time_zone, country=country, region=region)
     now_so = holds(times, after, site)
@@ -115,7 +114,7 @@ def _next_change(times: Times, after: datetime, time_zone: str, country: str, re
 
 def changes_between(times: Times, begin: datetime, end: datetime, site: Site) -> list[datetime]:
     """Every moment (UTC) later than begin and earlier than end at which holds() says something else, in order."""
-    if times == _ALWAYS:
+    if times.always:
         return []
     zone = _zone(site.time_zone)
     first, last = begin.astimezone(zone).date(), end.astimezone(zone).date()
