@@ -3,7 +3,7 @@
 
 PBX := ./operations/run
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs call demo test bench lint pins
+.PHONY: help up down status logs call explain demo test bench lint pins
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ logs: ## follow all logs (only one: make logs P=routing)
 
 call: ## click-to-dial over HTTP: make call FROM=anna TO=22
 	@$(PBX) call "$(FROM)" "$(TO)"
+
+explain: ## why it rings where it rings: make explain FROM=21 TO=22 AT="2026-12-24 15:00", or CALL=<id>
+	@$(PBX) explain "$(FROM)" "$(TO)" "$(AT)" "$(CALL)" "$(COMPANY)"
 
 demo: ## a call, a voicemail, its mail, the lamps, a click: played and told as a timeline
 	@$(PBX) demo

@@ -13,6 +13,7 @@ TARGETS = {
     "status": "operations.status",
     "logs": "operations.logs",
     "call": "operations.click",
+    "explain": "operations.explain",
     "demo": "operations.demo",
     "test": "operations.test_run",
     "bench": "operations.bench",

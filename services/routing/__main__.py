@@ -17,10 +17,13 @@ from gevent.event import Event
 
 from services.routing import commands, ends, question, registrations
 from services.routing.api import call_log as call_log_api
+from services.routing.api import explain as explain_api
 from services.routing.api import forwardings as forwardings_api
 from services.routing.call import Answer, Answers
 from services.routing.codes.doing import Codes
 from services.routing.directory import Directory
+from services.routing.explain.account import Explainer
+from services.routing.explain.handsets import registered
 from services.routing.memory import Memory
 from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
@@ -83,6 +86,10 @@ class Service:
         )
         api.register_blueprint(forwardings_api.blueprint(self._database, self._bus.publish))
         api.register_blueprint(call_log_api.blueprint(self._database))
+        explainer = Explainer(
+            self._database, self._answers, self._switch_directory.entry,
+            lambda devices, domain: registered(self._client, devices, domain))
+        api.register_blueprint(explain_api.blueprint(self._database, explainer))
 
     def run(self) -> None:
         settings = self._settings

@@ -63,7 +63,8 @@ def document(user: str, domain: str, entry: Entry) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _device(entry: Entry) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def device_variables(entry: Entry) -> Mapping[str, str]:
+    """What each call of this telephone carries from the moment it authenticated."""
     variables = {
         "user_context": "internal",
         "presence_id": f"{entry.extension}@{entry.domain}",
@@ -81,7 +82,11 @@ def _device(entry: Entry) -> tuple[Mapping[str, str], Mapping[str, str]]:
         "effective_caller_id_name": showable_name(entry.name),
         "effective_caller_id_number": entry.extension,
     }
-    return {"a1-hash": entry.sip_ha1}, {name: value for name, value in variables.items() if value}
+    return {name: value for name, value in variables.items() if value}
+
+
+def _device(entry: Entry) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    return {"a1-hash": entry.sip_ha1}, device_variables(entry)
 
 
 def _person(entry: Entry) -> tuple[Mapping[str, str], Mapping[str, str]]:
