@@ -18,6 +18,7 @@ from gevent.event import Event
 from services.routing import commands, ends, question, registrations
 from services.routing.api import call_log as call_log_api
 from services.routing.api import explain as explain_api
+from services.routing.api import feature_codes as feature_codes_api
 from services.routing.api import forwardings as forwardings_api
 from services.routing.call import Answer, Answers
 from services.routing.codes.doing import Codes
@@ -85,6 +86,7 @@ class Service:
             readiness_checks={"switch": lambda: self._client.connected},
         )
         api.register_blueprint(forwardings_api.blueprint(self._database, self._bus.publish))
+        api.register_blueprint(feature_codes_api.blueprint(self._database))
         api.register_blueprint(call_log_api.blueprint(self._database))
         explainer = Explainer(
             self._database, self._answers, self._switch_directory.entry,

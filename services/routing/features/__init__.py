@@ -2,7 +2,7 @@
 settings through `change` and nothing else, so that each rule, each audit line and each limit is written once.
 """
 
-from services.routing.features import availability
+from services.routing.features import availability, company_codes
 from services.routing.features.base import (
     FEATURES,
     Access,
@@ -21,7 +21,7 @@ from services.routing.features.base import (
 )
 
 FEATURES.update({feature.name: feature for feature in (
-    *availability.FEATURES,
+    *availability.FEATURES, *company_codes.FEATURES,
 )})
 
 __all__ = ["FEATURES", "Access", "Actor", "Conflict", "Feature", "Forbidden", "Refused", "Scope", "Whose", "change",
