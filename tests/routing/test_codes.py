@@ -117,9 +117,10 @@ def test_a_subscriber_changes_no_codes(database, does):
 
 
 def test_codes_are_looked_up_over_http(database, does, owner_sql):
-    for token, role, company, subscriber in (
-            ("codes-anna-token-token", "subscriber", 701, 70121), ("codes-chief-token-token", "administrator", 701, None),
-            ("codes-operator-token-token", "operator", None, None)):
+    for who, role, company, subscriber in (
+            ("anna", "subscriber", 701, 70121), ("chief", "administrator", 701, None),
+            ("operator", "operator", None, None)):
+        token = f"codes-{who}-token-token"
         owner_sql("INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id, label)"
                   " VALUES (%(hash)s, %(role)s, %(company)s, %(subscriber)s, 'codes')",
                   hash=hashlib.sha256(token.encode()).digest(), role=role, company=company, subscriber=subscriber)
