@@ -96,6 +96,13 @@ class Transaction:
             self._connection.execute(text(sql), parameters)
 
 
+# On a call's path a plan is made once a connection and kept: for any parameters, and by index, as a table that was
+# empty then may hold a million rows by now.
+_AS_A_CALL_NEEDS = "".join(f" -c {one}" for one in (
+    "plan_cache_mode=force_generic_plan", "jit=off", "enable_seqscan=off", "enable_bitmapscan=off",
+    "enable_hashjoin=off", "enable_mergejoin=off"))
+
+
 class Database:
     """url: postgresql://user:password@host:port/name. All times are upper bounds for one step."""
 
@@ -114,12 +121,12 @@ class Database:
         self._deadline_s = statement_timeout_ms / 1000 + 1.0
         options = f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC"
 
-        def connect() -> Any:
+        def connect(options: str = options) -> Any:
             with Timeout(connect_timeout_s, DatabaseUnavailable("no connection within the time allowed")):
                 return psycopg2.connect(url, options=options, connect_timeout=max(2, int(connect_timeout_s)))
 
         def connect_for_calls() -> Any:
-            connection = connect()
+            connection = connect(options + _AS_A_CALL_NEEDS)
             connection.autocommit = True
             return connection
 

@@ -1,5 +1,5 @@
--- Routing: the settings of a subscriber's calls, what one call needs to know in one question, and the
--- record of every call. Owner: routing.
+-- Routing: the settings of a subscriber's calls, the record of every call, and the switch's directory. What one call
+-- needs to know stands in 0006_services. Owner: routing.
 
 CREATE SCHEMA routing;
 GRANT USAGE ON SCHEMA routing TO pbx_routing, pbx_callback, pbx_voicemail, pbx_presence;
@@ -149,150 +149,6 @@ BEGIN
     ON CONFLICT DO NOTHING;
 END $$;
 
--- ----- the facts of a call, in one round trip
-
--- Everything the ladder asks about these people. plpgsql, because the mailboxes it reads are created by
--- a later migration; they are the view voicemail publishes for this.
-CREATE FUNCTION routing.people_facts(of_subscribers bigint[]) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan AS $$        -- planning anew would take three times the query itself
-BEGIN
-    RETURN (
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
-            'id', s.subscriber_id,
-            'extension', s.extension,
-            'name', btrim(s.first_name || ' ' || s.last_name),
-            'language', s.language,
-            'site', jsonb_build_array(t.site_id, t.country, t.area_code, t.main_number, t.time_zone),
-            'numbers', (
-                SELECT jsonb_agg(jsonb_build_array(n.number, n.is_main, n.distinctive_ring))
-                FROM directory.numbers n
-                WHERE n.company_id = s.company_id AND n.subscriber_id = s.subscriber_id),
-            'devices', (
-                SELECT jsonb_agg(d.device_id ORDER BY d.device_id)
-                FROM directory.devices d
-                WHERE d.company_id = s.company_id AND d.subscriber_id = s.subscriber_id),
-            'forwardings', (
-                SELECT jsonb_object_agg(f.kind, jsonb_build_array(f.target, f.rings))
-                FROM routing.forwardings f
-                WHERE f.company_id = s.company_id AND f.subscriber_id = s.subscriber_id AND f.enabled),
-            'mailbox', (
-                SELECT jsonb_build_array(m.always, m.busy, m.no_answer, m.rings)
-                FROM voicemail.mailbox_routing m
-                WHERE m.company_id = s.company_id AND m.subscriber_id = s.subscriber_id)
-        )), '[]'::jsonb)
-        FROM directory.subscribers s
-        JOIN directory.sites t ON (t.company_id, t.site_id) = (s.company_id, s.site_id)
-        WHERE s.subscriber_id = ANY (of_subscribers)
-    );
-END $$;
-
--- Who of the company owns an extension or a number. plpgsql keeps its plans; an SQL function would be planned anew
--- in every call.
-CREATE FUNCTION routing.owner_of(in_company bigint, dialled text) RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    found bigint;
-BEGIN
-    SELECT s.subscriber_id INTO found FROM directory.subscribers s
-    WHERE s.company_id = in_company AND s.extension = dialled;
-    IF found IS NULL THEN
-        SELECT n.subscriber_id INTO found FROM directory.numbers n
-        WHERE n.number = dialled AND n.company_id = in_company;
-    END IF;
-    RETURN found;
-END $$;
-
--- One question of the switch, whole: who calls, whom, and everyone a forward can lead to. Forwards are followed
--- here, five redirections deep and the one too many, so that the plan of the call is made in one go and
--- later questions need no database. A call without forwards pays two short queries for it.
--- NULL: no such device, or no such number on this trunk.
---
--- caller_device: login of the handset that calls; acting_subscriber: the one the suite itself calls for;
--- own_company: of a leg that is neither, but inside a company (a caller somebody transferred); all three NULL:
--- from outside, over the trunk if its name is known.
-CREATE FUNCTION routing.call_facts(
-    caller_device text, acting_subscriber bigint, own_company bigint, over_trunk text,
-    dialled text, dialled_number text, caller_number text,
-    lamp_extension text, lamp_position int, lamp_key text
-) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan AS $$
-DECLARE
-    company     directory.companies;
-    caller_id   bigint;
-    in_company  bigint := own_company;
-    owner_id    bigint;
-    lamp_owner  bigint;
-    frontier    bigint[];
-    met         bigint[] := '{}';
-    people      jsonb := '[]';
-    found       jsonb;
-    owners      jsonb := '{}';
-    onward      jsonb;
-BEGIN
-    IF acting_subscriber IS NOT NULL THEN
-        SELECT s.subscriber_id, s.company_id INTO caller_id, in_company FROM directory.subscribers s
-        WHERE s.subscriber_id = acting_subscriber AND (own_company IS NULL OR s.company_id = own_company);
-    ELSIF caller_device IS NOT NULL THEN
-        SELECT d.subscriber_id, d.company_id INTO caller_id, in_company FROM directory.devices d
-        WHERE d.device_id = caller_device AND (own_company IS NULL OR d.company_id = own_company);
-    ELSIF own_company IS NULL THEN
-        SELECT n.company_id INTO in_company FROM directory.numbers n
-        WHERE n.number = dialled_number AND (
-            over_trunk IS NULL OR EXISTS (
-                SELECT FROM directory.trunks t WHERE t.company_id = n.company_id AND t.name = over_trunk));
-    END IF;
-    SELECT * INTO company FROM directory.companies c WHERE c.company_id = in_company;
-    IF company.company_id IS NULL THEN
-        RETURN NULL;
-    END IF;
-
-    owner_id := routing.owner_of(company.company_id, dialled);
-    IF owner_id IS NULL AND dialled_number IS NOT NULL THEN
-        owner_id := routing.owner_of(company.company_id, dialled_number);
-    END IF;
-    IF lamp_key IS NOT NULL THEN
-        SELECT p.watched_subscriber_id INTO lamp_owner
-        FROM presence.person_on_lamp(company.company_id, lamp_extension, lamp_position, lamp_key) p
-        WHERE p.subscriber_id = caller_id OR caller_id IS NULL;
-    END IF;
-
-    frontier := array_remove(ARRAY[owner_id, lamp_owner], NULL);
-    FOR depth IN 0..6 LOOP
-        EXIT WHEN frontier = '{}' AND depth > 0;
-        met := met || frontier;
-        found := routing.people_facts(
-            CASE WHEN depth = 0 AND caller_id IS NOT NULL THEN frontier || caller_id ELSE frontier END);
-        people := people || found;
-        -- Where they forward to, as {target: owner}; a target nobody of the company owns is outside.
-        SELECT jsonb_object_agg(t.target, t.owner), array_agg(DISTINCT t.owner) FILTER (WHERE t.owner <> ALL (met))
-        INTO onward, frontier
-        FROM (
-            SELECT forwarding.value ->> 0 AS target, routing.owner_of(company.company_id, forwarding.value ->> 0) AS owner
-            FROM jsonb_array_elements(found) person, jsonb_each(person -> 'forwardings') forwarding
-            WHERE jsonb_typeof(person -> 'forwardings') = 'object' AND (person ->> 'id')::bigint = ANY (frontier)
-        ) t WHERE t.owner IS NOT NULL;
-        owners := owners || coalesce(onward, '{}');
-        frontier := coalesce(frontier, '{}');
-    END LOOP;
-
-    RETURN jsonb_build_object(
-        'company', jsonb_build_object(
-            'id', company.company_id, 'domain', company.sip_domain, 'classes', company.allowed_classes,
-            'trunks', (SELECT coalesce(jsonb_agg(t.name ORDER BY t.position), '[]') FROM directory.trunks t
-                       WHERE t.company_id = company.company_id)),
-        'caller', caller_id,
-        'owner', owner_id,
-        'lamp_owner', lamp_owner,
-        'owners', owners,
-        'people', people,
-        'caller_name', (
-            SELECT btrim(s.first_name || ' ' || s.last_name) FROM directory.subscribers s
-            WHERE caller_id IS NULL AND s.company_id = company.company_id AND s.mobile_number = caller_number
-            ORDER BY s.subscriber_id LIMIT 1)
-    );
-END $$;
 CREATE INDEX subscribers_by_mobile_number ON directory.subscribers (company_id, mobile_number)
     WHERE mobile_number IS NOT NULL;
 
@@ -346,8 +202,8 @@ BEGIN
     WHERE c.company_id = owner.company_id;
 END $$;
 
-REVOKE ALL ON FUNCTION routing.people_facts, routing.owner_of, routing.call_facts, routing.directory_entry FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION routing.call_facts, routing.directory_entry TO pbx_routing;
+REVOKE ALL ON FUNCTION routing.directory_entry FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION routing.directory_entry TO pbx_routing;
 
 -- The switch keeps directory entries for ever; these say which ones to forget. Payload: user@domain, or *.
 CREATE FUNCTION routing.directory_changed() RETURNS trigger

@@ -9,13 +9,12 @@ back, within its own bound, and what it brings is remembered.
 
 from __future__ import annotations
 
-from typing import Any
-
 import gevent
+import orjson
 import structlog
 from gevent.pool import Pool
 
-from services.routing.facts import Company, Forwarding, Mailbox, Site, Subscriber
+from services.routing.found import found_in
 from services.routing.memory import Asked, Found, Memory
 from shared.database import Database, DatabaseError, DatabaseUnavailable
 from shared.metrics import SHORT_TIMES_S, Counter, Gauge, Histogram
@@ -28,7 +27,7 @@ DATABASE_AWAY = Gauge("pbx_routing_database_away", "1 while calls are decided wi
 
 _SQL = (
     "SELECT routing.call_facts(:device, :acting, :company, :trunk, :dialled, :number, :caller,"
-    " :lamp_extension, :lamp_position, :lamp_key) AS facts"
+    " :lamp_extension, :lamp_position, :lamp_key)::text AS facts"
 )
 _LATE_LIMIT_S = 2.0
 _MISSES_MEAN_AWAY = 3
@@ -113,7 +112,7 @@ class Directory:
             return None
         if rows[0].facts is None:
             return "unknown"
-        found = found_in(rows[0].facts)
+        found = found_in(orjson.loads(rows[0].facts))
         self._memory.remember(asked, found)
         return found
 
@@ -141,43 +140,3 @@ def _known(answer: Found | str) -> Found:
     if isinstance(answer, str):
         raise Unknown
     return answer
-
-
-def found_in(facts: dict[str, Any]) -> Found:
-    """What routing.call_facts returned, as facts (migrations, 0002_routing)."""
-    people = {person.subscriber_id: person for person in map(_person, facts["people"])}
-    company = facts["company"]
-    return Found(
-        company=Company(
-            company["id"], company["domain"], tuple(company["trunks"]), frozenset(company["classes"]),
-            codes=company.get("codes") or {}),
-        caller=people[facts["caller"]] if facts["caller"] is not None else None,
-        owner_id=facts["owner"],
-        people=people,
-        owners=facts["owners"],
-        lamp_owner_id=facts["lamp_owner"],
-        caller_name=facts["caller_name"] or "",
-        from_mobile=bool(facts.get("from_mobile")),
-    )
-
-
-def _person(row: dict[str, Any]) -> Subscriber:
-    numbers = row["numbers"] or ()
-    forwardings = {kind: Forwarding(*to) for kind, to in (row["forwardings"] or {}).items()}
-    site_id, country, area_code, main_number, time_zone = row["site"]
-    return Subscriber(
-        subscriber_id=row["id"],
-        extension=row["extension"],
-        name=row["name"],
-        language=row["language"],
-        main_number=next((number for number, is_main, _ in numbers if is_main), ""),
-        site=Site(site_id, country, area_code, main_number or "", time_zone),
-        numbers=tuple(number for number, _, _ in numbers),
-        device_ids=tuple(row["devices"] or ()),
-        distinctive_rings={number: ring for number, _, ring in numbers if ring},
-        forward_always=forwardings.get("always"),
-        forward_busy=forwardings.get("busy"),
-        forward_no_answer=forwardings.get("no_answer"),
-        forward_not_reachable=forwardings.get("not_reachable"),
-        mailbox=Mailbox(*row["mailbox"]) if row["mailbox"] else Mailbox(),
-    )

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from services.routing.facts import MOST_REDIRECTIONS, Company, Subscriber
+from services.routing.facts import MOST_REDIRECTIONS, CallerRule, Company, Intercept, Site, Subscriber
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -42,6 +42,8 @@ class Found:
     from_memory: bool = False
     from_mobile: bool = False
     """Asked by a device that is an integrated mobile, in a company that has switched those on (N8)."""
+    called_site: Site | None = None
+    """Asked from outside, by the main number of this site."""
 
 
 class Bounded(OrderedDict[Key, Value], Generic[Key, Value]):
@@ -114,7 +116,11 @@ class Memory:
             people[caller[1].subscriber_id] = caller[1]
         if owner_id is not None and owner_id not in people:
             return None
-        return Found(company, caller[1] if caller else None, owner_id, people, owners, lamp_owner_id, "", True)
+        called_site = people[owner_id].site if owner_id is not None and caller is None else None
+        if called_site is not None and called_site.main_number != asked.dialled_number:
+            called_site = None
+        return Found(company, caller[1] if caller else None, owner_id, people, owners, lamp_owner_id,
+                     from_memory=True, called_site=called_site)
 
     def _scope(self, asked: Asked) -> tuple[int | None, int | None]:
         if asked.acting_subscriber_id is not None:
@@ -157,8 +163,15 @@ class Memory:
 
 
 def forward_targets(person: Subscriber) -> tuple[str, ...]:
+    """Every place his calls can be sent on to: forwards of all kinds, night service, rules, intercepts."""
     forwards = (
         person.forward_always, person.forward_busy, person.forward_no_answer, person.forward_not_reachable)
-    return tuple(forward.target for forward in forwards if forward)
-
-
+    intercepts: tuple[Intercept | None, ...] = (
+        person.intercept_incoming, person.intercept_outgoing, person.site.intercept_incoming,
+        person.site.intercept_outgoing)
+    rules: tuple[CallerRule, ...] = (
+        *person.selective_forwarding, *person.enterprise_incoming, *person.enterprise_outgoing)
+    targets = [one.target for one in (*forwards, *intercepts) if one]
+    targets += [rule.target for rule in rules]
+    targets += [person.selective_forwarding_target, person.site.night.target]
+    return tuple(target for target in targets if target)
