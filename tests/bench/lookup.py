@@ -112,7 +112,7 @@ def median_ms(routing_url: str, size: int) -> float:
 
     database = Database(routing_url)
     directory = Directory(database, Memory(), deadline_s=5)
-    dice = random.Random(size)  # noqa: S311  (the same people each time)
+    dice = random.Random(size)
 
     def asked(turn: int) -> Asked:
         callee = dice.randrange(size)

@@ -106,7 +106,7 @@ def test_rules_come_in_order_with_their_times_and_only_those_switched_on(sql, be
     assert found.negative_list == (
         CallerRule("first", frozenset({"+49301", "25"}), ("+49171",), times=Times(
             (Hours(4, 13 * 60 + 30, 24 * 60),),
-            (Period(datetime(2026, 12, 24, 12), datetime(2027, 1, 2, 8)),),
+            (Period(datetime.fromisoformat("2026-12-24T12:00"), datetime.fromisoformat("2027-01-02T08:00")),),
             not_on_holidays=True, holiday_region="DE-BE")),
         CallerRule("second", anonymous=True))
     assert found.selective_forwarding == (CallerRule("but", internal=True, is_exception=True),)
