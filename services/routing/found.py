@@ -70,7 +70,8 @@ class _SiteFound:
     def __init__(self, row: Json) -> None:
         settings = row["settings"] or _NO_SETTINGS
         intercept = _intercept(row["intercept"])
-        emergency = row["emergency"]
+        emergency = EmergencyCall(row["emergency"][0], datetime.fromisoformat(row["emergency"][1])) if (
+            row["emergency"]) else None
         self.rules = _lists(row["rules"])
         self.barring_profile_id: int | None = settings.get("barring_profile_id")
         self.site = Site(
@@ -79,7 +80,7 @@ class _SiteFound:
             night=_night(settings) if settings else NightService(),
             intercept_incoming=intercept if row["intercept"] and row["intercept"]["incoming"] else None,
             intercept_outgoing=intercept if row["intercept"] and row["intercept"]["outgoing"] else None,
-            last_emergency_call=EmergencyCall(emergency[0], datetime.fromisoformat(emergency[1])) if emergency else None,
+            last_emergency_call=emergency,
         )
 
 
