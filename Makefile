@@ -3,7 +3,7 @@
 
 PBX := ./operations/run
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs call explain demo test bench lint pins
+.PHONY: help up down status logs call explain apply demo test bench lint pins
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ call: ## click-to-dial over HTTP: make call FROM=anna TO=22
 
 explain: ## why it rings where it rings: make explain FROM=21 TO=22 AT="2026-12-24 15:00", or CALL=<id>
 	@$(PBX) explain "$(FROM)" "$(TO)" "$(AT)" "$(CALL)" "$(COMPANY)"
+
+apply: ## a company from a file: make apply FILE=company.yaml (PLAN=1 only shows, PRUNE=1 deletes; EXPORT=domain)
+	@$(PBX) apply "FILE=$(FILE)" "PLAN=$(PLAN)" "PRUNE=$(PRUNE)" "KEEP=$(KEEP)" "ORDER=$(ORDER)" "DISCARD=$(DISCARD)" \
+		"EXPORT=$(EXPORT)" "SECRETS=$(SECRETS)"
 
 demo: ## a call, a voicemail, its mail, the lamps, a click: played and told as a timeline
 	@$(PBX) demo

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from services.routing.apply import export, orders
 from services.routing.apply.marks import Unreadable
+from services.routing.apply.orders import NoLonger
 from services.routing.apply.use_case import Made, make
 from shared.database import Database
 
@@ -96,6 +98,19 @@ class Files:
         except Undone:
             return made
 
+    def keep(self, text: str) -> int:
+        made = self.plan(text)
+        with self.database.platform() as tx:
+            return orders.keep(tx, text, False, made)
+
+    def order(self, order_id: int) -> Made:
+        with self.database.platform() as tx:
+            return orders.order(tx, order_id, secrets=SECRETS, today=TODAY)
+
+    def export(self, domain: str = DOMAIN) -> str:
+        with self.database.platform() as tx:
+            return export.of(tx, domain=domain)
+
     def wrong(self, text: str, **more: Any) -> list[str]:
         """What is wrong with it, as shown."""
         with pytest.raises(Unreadable) as refused:
@@ -147,3 +162,43 @@ def test_what_is_not_named_stays_without_prune_and_goes_with_it(files: Files) ->
     assert gone.plan["removed"] == 3
     assert files.rows("SELECT 1 FROM directory.numbers WHERE number = '+49305558022'") == []
     assert files.apply(shorter, prune=True).plan["changes"] == []
+
+
+def test_an_exported_company_applied_again_changes_nothing(files: Files) -> None:
+    files.apply(FILE)
+    text = files.export()
+    assert "geheim" not in text
+    assert files.apply(text, prune=True).plan["changes"] == []
+
+
+def test_a_kept_plan_is_ordered_once(files: Files) -> None:
+    order_id = files.keep(FILE)
+    made = files.order(order_id)
+    assert made.changes_anything
+    with pytest.raises(NoLonger) as refused:
+        files.order(order_id)
+    assert refused.value.error == "order_ended"
+
+
+def test_a_kept_plan_that_no_longer_fits_is_refused_and_stays(files: Files) -> None:
+    files.apply(FILE)
+    changed = FILE.replace("last_name: Buche", "last_name: Birke")
+    order_id = files.keep(changed)
+    files.apply(FILE.replace("last_name: Buche", "last_name: Buchsbaum"))
+    with pytest.raises(NoLonger) as refused:
+        files.order(order_id)
+    assert refused.value.error == "plan_outdated"
+    assert "subscriber 22" in str(refused.value)
+    assert files.rows("SELECT last_name FROM directory.subscribers WHERE extension = '22' AND last_name LIKE 'B%'"
+                      " AND company_id = (SELECT company_id FROM directory.companies"
+                      " WHERE sip_domain = 'zeisig.example')") == [("Buchsbaum",)]
+    files.apply(FILE)
+    assert files.order(order_id).plan["changed"] == 1, "as it was again, it fits again"
+
+
+def test_a_discarded_plan_cannot_be_ordered(files: Files) -> None:
+    order_id = files.keep(FILE)
+    with files.database.platform() as tx:
+        orders.discard(tx, order_id)
+    with pytest.raises(NoLonger):
+        files.order(order_id)
