@@ -12,9 +12,9 @@ CREATE TABLE routing.forwardings (         -- R1, R2; no row: off and never set
     kind            text NOT NULL CHECK (kind IN ('always', 'busy', 'no_answer', 'not_reachable')),
     enabled         boolean NOT NULL DEFAULT true,
     -- An extension of the company, or E.164: normalised with the site's country when it is entered (N3).
-    target          text NOT NULL CHECK (target ~ '^(\+[0-9]{5,15}|[0-9]{2,6})$'),
+    target          text CHECK (target ~ '^(\+[0-9]{5,15}|[0-9]{2,6})$'),
     rings           int NOT NULL DEFAULT 4 CHECK (rings = 0 OR rings BETWEEN 2 AND 20),
-    revision        int NOT NULL DEFAULT 1,    -- one more with each change: the ETag over HTTP
+    CHECK (NOT enabled OR target IS NOT NULL),
     PRIMARY KEY (company_id, subscriber_id, kind),
     UNIQUE (subscriber_id, kind),
     FOREIGN KEY (company_id, subscriber_id) REFERENCES directory.subscribers ON DELETE CASCADE

@@ -163,12 +163,33 @@ SELECT company_id, subscriber_id, on_always AS always, on_busy AS busy, on_no_an
        no_answer_rings AS rings
 FROM voicemail.mailboxes
 WHERE enabled;
+-- The same of every mailbox, for whoever shows or changes when it takes a call...
+CREATE VIEW voicemail.mailbox_conditions WITH (security_invoker = true) AS
+SELECT company_id, subscriber_id, on_always AS always, on_busy AS busy, on_no_answer AS no_answer,
+       no_answer_rings AS rings
+FROM voicemail.mailboxes;
+-- ... which is done here, so that only voicemail's own rules write a mailbox. False: there is none. The caller's
+-- transaction must have named the company: the function's owner is not held back by row security.
+CREATE FUNCTION voicemail.change_conditions(
+    of_company bigint, of_subscriber bigint, on_always boolean, on_busy boolean, on_no_answer boolean, rings int
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE voicemail.mailboxes b
+    SET on_always = change_conditions.on_always, on_busy = change_conditions.on_busy,
+        on_no_answer = change_conditions.on_no_answer, no_answer_rings = change_conditions.rings,
+        revision = b.revision + 1
+    WHERE b.company_id = of_company AND b.subscriber_id = of_subscriber AND directory.in_scope(of_company);
+    RETURN FOUND;
+END $$;
+REVOKE ALL ON FUNCTION voicemail.change_conditions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION voicemail.change_conditions TO pbx_routing;
 -- The switch's own entries of a person say whether there is a mailbox, for the time routing is away (0002_routing).
 CREATE TRIGGER mailbox_changed AFTER INSERT OR UPDATE OF enabled OR DELETE ON voicemail.mailboxes
     FOR EACH ROW EXECUTE FUNCTION routing.directory_changed();
 GRANT SELECT (company_id, subscriber_id, enabled, on_always, on_busy, on_no_answer, no_answer_rings)
     ON voicemail.mailboxes TO pbx_routing;
-GRANT SELECT ON voicemail.mailbox_routing TO pbx_routing;
+GRANT SELECT ON voicemail.mailbox_routing, voicemail.mailbox_conditions TO pbx_routing;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON voicemail.mailboxes, voicemail.messages, voicemail.deliveries,
     voicemail.lamp_changes, voicemail.audio_to_erase TO pbx_voicemail;

@@ -24,6 +24,7 @@ CREATE TABLE routing.barring_ranges (      -- the longest prefix that fits decid
     part            text NOT NULL CHECK (part IN ('incoming', 'outgoing', 'forwarded')),
     prefix          text NOT NULL CHECK (prefix ~ '^\+[0-9]{0,15}$'),      -- '+' alone: every number
     allowed         boolean NOT NULL,
+    position        int NOT NULL DEFAULT 0,        -- as people wrote them
     PRIMARY KEY (company_id, profile_id, part, prefix),
     FOREIGN KEY (company_id, profile_id) REFERENCES routing.barring_profiles ON DELETE CASCADE
 );
@@ -67,7 +68,7 @@ CREATE TABLE routing.simultaneous_numbers (   -- R8: one to five
     number          text NOT NULL CHECK (number ~ '^\+[0-9]{5,15}$'),
     confirm         boolean NOT NULL DEFAULT false,    -- "press 1 to accept"
     PRIMARY KEY (company_id, subscriber_id, position),
-    UNIQUE (subscriber_id, number),
+    UNIQUE (company_id, number),                       -- a call from it names one person (A1)
     FOREIGN KEY (company_id, subscriber_id) REFERENCES directory.subscribers ON DELETE CASCADE
 );
 SELECT directory.keep_companies_apart('routing.simultaneous_numbers');

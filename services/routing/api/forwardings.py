@@ -1,18 +1,21 @@
-"""/v1/forwardings: one's own; /v1/subscribers/{id}/forwardings: the same of a person one answers for."""
+"""/v1/forwardings: one's own; /v1/subscribers/{id}/forwardings: the same of a person one answers for.
+
+Each kind on its own, for programs that put one; all of them as one resource are the settings `forwardings`.
+"""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
-from services.routing import forwardings
-from services.routing.forwardings import Change, Kind, Refused
+from services.routing import features
+from services.routing.api.refusals import actor, refusals_answered
+from services.routing.features.forwardings import Kind
+from services.routing.features.place import country_of
 from services.routing.schemas.forwardings import (
     CHANGE_EXAMPLE,
     EXAMPLE,
@@ -23,9 +26,11 @@ from services.routing.schemas.forwardings import (
 from shared import whose
 from shared.api import ApiError, ErrorView, requires
 from shared.database import Database, Transaction
-from shared.messages import Message, SettingsChanged
+from shared.messages import Message
+from shared.phone_number import PhoneNumber
 
 Publish = Callable[[Message], None]
+_NAME = "forwardings"
 
 
 @contextmanager
@@ -41,25 +46,26 @@ def blueprint(database: Database, publish: Publish) -> Blueprint:
 
     def everything(subscriber_id: int | None) -> Any:
         with of_subscriber(database, subscriber_id) as (tx, company_id, owner_id):
-            return {"forwardings": forwardings.all_of(tx, company_id, owner_id)}
+            owner = features.Whose(company_id, subscriber_id=owner_id)
+            found = features.read(tx, _NAME, owner)
+            return {"forwardings": [_shown(found, kind, country_of(tx, owner)) for kind in Kind]}
 
     def single(subscriber_id: int | None, kind: str) -> Any:
         with of_subscriber(database, subscriber_id) as (tx, company_id, owner_id):
-            wanted = _kind(kind)
-            return next(one for one in forwardings.all_of(tx, company_id, owner_id) if one["kind"] == wanted.value)
+            owner = features.Whose(company_id, subscriber_id=owner_id)
+            return _shown(features.read(tx, _NAME, owner), _kind(kind), country_of(tx, owner))
 
     def change(subscriber_id: int | None, kind: str, body: dict[str, Any]) -> Any:
         wanted = _kind(kind)
         if body["rings"] is not None and wanted is not Kind.NO_ANSWER:
             raise ApiError(422, "invalid_field", "rings: only forwarding on no answer waits for rings", field="rings")
-        try:
-            with of_subscriber(database, subscriber_id) as (tx, company_id, owner_id):
-                shown = forwardings.put(tx, company_id, owner_id, Change(wanted, **body))
-        except Refused as refused:
-            raise ApiError(422, refused.error, refused.message, field=refused.field, hint=refused.hint) from refused
-        publish(SettingsChanged(
-            id=str(uuid.uuid4()), at=datetime.now(UTC).isoformat(), company_id=company_id, subscriber_id=owner_id,
-            what="forwarding"))
+        named = {name: value for name, value in body.items() if value is not None}
+        with (refusals_answered(within=kind),
+              of_subscriber(database, subscriber_id) as (tx, company_id, owner_id)):
+            owner = features.Whose(company_id, subscriber_id=owner_id)
+            found = features.change(tx, _NAME, owner, {wanted.value: named}, actor())
+            shown = _shown(found, wanted, country_of(tx, owner))
+        publish(features.notice(_NAME, owner))
         return shown
 
     @one.route("/forwardings")
@@ -119,3 +125,11 @@ def _kind(text: str) -> Kind:
     except ValueError:
         raise ApiError(404, "not_found", f"there is no forwarding {text!r}",
                        hint=f"one of {', '.join(Kind)}") from None
+
+
+def _shown(found: dict[str, Any], kind: Kind, country: str) -> dict[str, Any]:
+    forward = found[kind.value]
+    target = forward["target"]
+    shown = PhoneNumber(target).shown_in(country) if target and target.startswith("+") else target
+    return {"kind": kind.value, "enabled": forward["enabled"], "target": target, "target_shown": shown,
+            "rings": forward.get("rings")}

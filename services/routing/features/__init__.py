@@ -2,7 +2,21 @@
 settings through `change` and nothing else, so that each rule, each audit line and each limit is written once.
 """
 
-from services.routing.features import availability, company_codes
+from services.routing.features import (
+    availability,
+    barring,
+    company_codes,
+    enterprise,
+    executive,
+    forwardings,
+    intercept,
+    limits,
+    lists,
+    mailbox,
+    night,
+    numbers,
+    ringing,
+)
 from services.routing.features.base import (
     FEATURES,
     Access,
@@ -21,7 +35,9 @@ from services.routing.features.base import (
 )
 
 FEATURES.update({feature.name: feature for feature in (
-    *availability.FEATURES, *company_codes.FEATURES,
+    *availability.FEATURES, *forwardings.FEATURES, *lists.FEATURES, *ringing.FEATURES, *numbers.FEATURES,
+    *mailbox.FEATURES, *executive.FEATURES, *barring.FEATURES, *intercept.FEATURES, *enterprise.FEATURES,
+    *night.FEATURES, *limits.FEATURES, *company_codes.FEATURES,
 )})
 
 __all__ = ["FEATURES", "Access", "Actor", "Conflict", "Feature", "Forbidden", "Refused", "Scope", "Whose", "change",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, fields
 
 from services.routing.features import call_settings
 from services.routing.features.base import Feature
 from services.routing.features.place import Place
 from services.routing.features.words import Refused, Scope, Whose
 from services.routing.schemas.fields import Switch, Target, WholeNumber
+from services.routing.schemas.forwardings import rings_rule
 from shared.database import Transaction
 
 DEFAULT_RINGS = 4
@@ -22,11 +23,6 @@ class Kind(StrEnum):
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     NOT_REACHABLE = "not_reachable"
-
-
-def rings_rule(value: int) -> None:
-    if value != 0 and not 2 <= value <= 20:
-        raise ValidationError("must be 0, or from 2 to 20 (one ring is 5 seconds)")
 
 
 class Forward(Schema):

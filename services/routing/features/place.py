@@ -134,6 +134,13 @@ class Place:
                           "the company's number_classes say which are")
 
 
+def country_of(tx: Transaction, whose: Whose) -> str:
+    """Whose way of writing numbers is theirs. NotFound."""
+    sql = _FIND[whose.scope]
+    country: str = tx.one(sql[:sql.rindex("FOR NO KEY")], company_id=whose.company_id, **_ids(whose)).country
+    return country
+
+
 def _looks_like_an_extension(text: str) -> bool:
     return text.isascii() and text.isdigit() and 2 <= len(text) <= 6 and not text.startswith("0")
 

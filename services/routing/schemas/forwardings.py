@@ -4,6 +4,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 
 def rings_rule(value: int) -> None:
+    """Of everything that waits for rings."""
     if value != 0 and not 2 <= value <= 20:
         raise ValidationError("must be 0, or from 2 to 20 (one ring is 5 seconds)")
 

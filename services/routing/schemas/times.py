@@ -1,6 +1,7 @@
 """When something holds: one shape everywhere, over HTTP, in a company file and in the database (migration 0006).
 
-    {"weekly": [{"weekday": 0, "from": "08:00", "to": "17:30"}],            Monday is 0; "24:00" is the day's end
+    {"weekly": [{"weekday": 0, "from": "08:00", "to": "17:30"}],            Monday is 0; "24:00" is the day's end,
+                                                                           and 22:00 to 06:00 ends the day after
      "periods": [{"from": "2026-12-24T12:00", "to": "2027-01-02T08:00"}],   as clocks at the site show it
      "on_holidays": false, "not_on_holidays": true, "holiday_region": "DE-BE"}
 
@@ -18,6 +19,7 @@ from typing import Any
 import holidays
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from services.routing import facts
 from services.routing.schemas.fields import Switch, WholeNumber
 
 MOST_STRETCHES = 50
@@ -67,10 +69,16 @@ def holiday_region(value: str) -> None:
 
 class _FromTo(Schema):
     @validates_schema
+    def _is_no_moment(self, data: Mapping[str, Any], **_: Any) -> None:
+        if data["from"] == data["to"]:
+            raise ValidationError("must differ from `from`", "to")
+
+
+class _FirstToLast(Schema):
+    @validates_schema
     def _begins_before_it_ends(self, data: Mapping[str, Any], **_: Any) -> None:
         if data["from"] >= data["to"]:
-            raise ValidationError("must be later than `from`; a night is written as two stretches, until 24:00 and"
-                                  " from 00:00 of the next day", "to")
+            raise ValidationError("must be later than `from`", "to")
 
 
 # `from` is no name for an attribute of a class.
@@ -79,7 +87,7 @@ Stretch = _FromTo.from_dict({
     "from": fields.String(required=True, validate=_clock, metadata={"example": "08:00"}),
     "to": fields.String(required=True, validate=_clock_at_the_end, metadata={"example": "17:30"}),
 }, name="Stretch")
-Period = _FromTo.from_dict({
+Period = _FirstToLast.from_dict({
     "from": fields.String(required=True, validate=_moment, metadata={"example": "2026-12-24T12:00"}),
     "to": fields.String(required=True, validate=_moment, metadata={"example": "2027-01-02T08:00"}),
 }, name="Period")
@@ -112,3 +120,19 @@ def stored(times: Mapping[str, Any]) -> dict[str, Any]:
 def shown(kept: Mapping[str, Any]) -> dict[str, Any]:
     """All of it, in one order."""
     return {"weekly": [], "periods": [], "on_holidays": False, "not_on_holidays": False, "holiday_region": None, **kept}
+
+
+def as_fact(kept: Mapping[str, Any]) -> facts.Times:
+    """What the ladder looks at."""
+    return facts.Times(
+        weekly=tuple(facts.Hours(one["weekday"], _minute(one["from"]), _minute(one["to"]))
+                     for one in kept.get("weekly", ())),
+        periods=tuple(facts.Period(datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"]))
+                      for one in kept.get("periods", ())),
+        on_holidays=kept.get("on_holidays", False), not_on_holidays=kept.get("not_on_holidays", False),
+        holiday_region=kept.get("holiday_region") or "")
+
+
+def _minute(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
