@@ -31,6 +31,7 @@ from gevent.pywsgi import WSGIServer
 from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
 from shared import metrics
 from shared.database import Database, DatabaseUnavailable, NotFound, RuleBroken
@@ -150,6 +151,7 @@ def create_app(service: str, *, database: Database, readiness_checks: Mapping[st
         PROPAGATE_EXCEPTIONS=False,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.converters["int"] = _Id
     api = Api(app)
     api.ERROR_SCHEMA = ErrorView
     checks: dict[str, Check] = {"database": database.ready, **(readiness_checks or {})}
@@ -180,6 +182,13 @@ def create_app(service: str, *, database: Database, readiness_checks: Mapping[st
 
     _register_errors(app)
     return app, api
+
+
+class _Id(IntegerConverter):
+    """<int:…> of an address: what no row can be numbered with is no such thing, 404."""
+
+    def __init__(self, map: Map, *args: Any, **kwargs: Any) -> None:
+        super().__init__(map, *args, **{"max": 2 ** 63 - 1, **kwargs})
 
 
 def serve(app: Flask, host: str, port: int) -> WSGIServer:

@@ -16,10 +16,12 @@ from gevent import Timeout
 from gevent.event import Event
 
 from services.routing import commands, ends, question, registrations
+from services.routing.api import audit as audit_api
 from services.routing.api import call_log as call_log_api
 from services.routing.api import explain as explain_api
 from services.routing.api import feature_codes as feature_codes_api
 from services.routing.api import forwardings as forwardings_api
+from services.routing.api import settings as settings_api
 from services.routing.call import Answer, Answers
 from services.routing.codes.doing import Codes
 from services.routing.directory import Directory
@@ -87,6 +89,8 @@ class Service:
         )
         api.register_blueprint(forwardings_api.blueprint(self._database, self._bus.publish))
         api.register_blueprint(feature_codes_api.blueprint(self._database))
+        api.register_blueprint(settings_api.blueprint(self._database, self._bus.publish))
+        api.register_blueprint(audit_api.blueprint(self._database))
         api.register_blueprint(call_log_api.blueprint(self._database))
         explainer = Explainer(
             self._database, self._answers, self._switch_directory.entry,

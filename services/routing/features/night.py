@@ -104,18 +104,22 @@ def _write(tx: Transaction, whose: Whose, new: dict[str, Any], old: dict[str, An
 
 
 def may_switch(tx: Transaction, actor: Actor, whose: Whose, changes: Mapping[str, Any]) -> bool:
-    """By hand, and nothing else: everybody of the site, or whoever is listed."""
+    """By hand, and nothing else: everybody of the site, whoever is listed, or a person who is an administrator."""
     if set(changes) != {"by_hand"} or actor.subscriber_id is None:
         return False
     row = tx.row(
-        """SELECT CASE g.night_switchers
+        """SELECT CASE coalesce(g.night_switchers, 'administrators')
                       WHEN 'everybody' THEN s.site_id = g.site_id
+                      WHEN 'administrators' THEN EXISTS (SELECT FROM directory.api_tokens t
+                          WHERE t.company_id = s.company_id AND t.subscriber_id = s.subscriber_id
+                            AND t.role = 'administrator' AND (t.expires_at IS NULL OR t.expires_at > now()))
                       WHEN 'listed' THEN EXISTS (SELECT FROM routing.night_switchers n
                           WHERE n.company_id = g.company_id AND n.site_id = g.site_id
                             AND n.subscriber_id = s.subscriber_id)
                       ELSE false END AS may
-           FROM routing.site_settings g JOIN directory.subscribers s ON s.company_id = g.company_id
-           WHERE g.company_id = :company_id AND g.site_id = :site_id AND s.subscriber_id = :id""",
+           FROM directory.subscribers s
+           LEFT JOIN routing.site_settings g ON g.company_id = s.company_id AND g.site_id = :site_id
+           WHERE s.company_id = :company_id AND s.subscriber_id = :id""",
         company_id=whose.company_id, site_id=whose.site_id, id=actor.subscriber_id)
     return bool(row and row.may)
 

@@ -2,6 +2,8 @@
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from services.routing.schemas.fields import Switch
+
 
 def rings_rule(value: int) -> None:
     """Of everything that waits for rings."""
@@ -10,7 +12,7 @@ def rings_rule(value: int) -> None:
 
 
 class ForwardingChange(Schema):
-    enabled = fields.Boolean(required=True)
+    enabled = Switch(required=True)
     target = fields.String(
         validate=validate.Length(min=2, max=40), allow_none=True, load_default=None,
         metadata={"description": "extension, or number in any usual form; without it the stored one stays"})
