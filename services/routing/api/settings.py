@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from flask import request
@@ -97,7 +98,7 @@ class _Owners:
 
 def _one(settings: Blueprint, database: Database, owners: _Owners, publish: Callable[[Message], None],
          feature: Feature, scope: Scope, prefix: str, whose_words: str) -> None:
-    view, changing = schemas_of(feature)
+    view, changing = schemas_of(feature.name)
     example = {**feature.example, "shown": shown_numbers(feature.example, "DE"),
                "warnings": feature.warnings(feature.example)}
 
@@ -182,16 +183,17 @@ class _Named(Schema):
         return data
 
 
-def schemas_of(feature: Feature) -> tuple[type[Schema], Schema]:
+@lru_cache
+def schemas_of(name: str) -> tuple[type[Schema], Schema]:
     """What is answered, and what may be sent: any of its fields."""
-    name = _camel(feature.name)
-    view = type(f"{name}View", (feature.schema,), {
+    schema = FEATURES[name].schema
+    view = type(f"{_camel(name)}View", (schema,), {
         "shown": fields.Dict(keys=fields.String(), values=fields.String(), dump_only=True, metadata={
             "description": "each telephone number as people write it here; ignored when sent"}),
         "warnings": fields.List(fields.String(), dump_only=True, metadata={
             "description": "what one should know about these settings; ignored when sent"}),
     })
-    return view, type(f"{name}Change", (_Named, feature.schema), {})(partial=True)
+    return view, type(f"{_camel(name)}Change", (_Named, schema), {})(partial=True)
 
 
 def _camel(name: str) -> str:

@@ -33,8 +33,8 @@ def _read(tx: Transaction, whose: Whose) -> dict[str, Any]:
     return never_set if row.always is None else dict(row)
 
 
-def _settle(place: Place, new: dict[str, Any], _old: dict[str, Any]) -> dict[str, Any]:
-    if place.tx.row(
+def _settle(place: Place, new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    if new != old and place.tx.row(
             "SELECT 1 AS there FROM voicemail.mailbox_conditions"
             " WHERE company_id = :company_id AND subscriber_id = :id",
             company_id=place.whose.company_id, id=place.whose.subscriber_id) is None:
