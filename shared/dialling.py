@@ -94,7 +94,18 @@ ALLOWED_LEG_VARIABLES = frozenset({
     "effective_caller_id_name", "effective_caller_id_number", "hangup_after_bridge", "continue_on_fail",
     "call_timeout", "group_confirm_key", "export_vars", "domain_name", "fail_on_single_reject",
     "force_transfer_context",
+    "pbx_leg_cents", "sip_cid_suppress_privacy_none", "sip_from_display", "sip_h_Privacy",
+    "exclude_outgoing_extra_header",
 })
+_URI = r"sip:\+?[0-9]{1,32}@[a-z0-9.-]{1,253}"
+# Values that need characters with a meaning are whole sentences of their own, and nothing else.
+_SENTENCES: Mapping[str, re.Pattern[str]] = {
+    "sip_from_uri": re.compile(r"sip:anonymous@anonymous\.invalid"),
+    "execute_on_answer": re.compile(r"sched_hangup \+[1-9][0-9]{0,5} ALLOTTED_TIMEOUT"),
+    "sip_h_Diversion": re.compile(rf"<{_URI}>;reason=[a-z-]+(, <{_URI}>;reason=[a-z-]+){{0,9}}"),
+    "sip_h_History-Info": re.compile(
+        rf"<{_URI}>;index=[1.]+(, <{_URI}(;cause=[0-9]{{3}})?>;index=[1.]+){{0,10}}"),
+}
 # A redirect (300, 301, 302, 305) ends the leg with REQUESTED_CHAN_UNAVAIL. Otherwise mod_sofia itself calls whatever
 # its Contact says, past barring and the company's rules, or sends the caller there (sofia.c,
 # sofia_handle_sip_r_invite).
@@ -148,10 +159,21 @@ def variables_string(opening: str, variables: Mapping[str, str], closing: str) -
     """{name=value,…}: the names from the list, the values free of every character with a meaning."""
     if not variables:
         return ""
-    return opening + ",".join(f"{name}={_checked(name, value)}" for name, value in variables.items()) + closing
+    pairs = [f"{name}={_checked(name, value)}" for name, value in variables.items()]
+    if not any("," in pair for pair in pairs):
+        return opening + ",".join(pairs) + closing
+    # ^^ names another separator, and then a comma is a comma (switch_ivr_originate.c: alt; switch_event.c,
+    # switch_event_create_brackets).
+    separator = next(mark for mark in "!~`" if not any(mark in pair for pair in pairs))
+    return f"{opening}^^{separator}{separator.join(pairs)}{closing}"
 
 
 def _checked(name: str, value: str) -> str:
+    sentence = _SENTENCES.get(name)
+    if sentence is not None:
+        if not sentence.fullmatch(value):
+            raise UndiallableError(f"variable {name}", "does not say what only it may say")
+        return value
     if name not in ALLOWED_LEG_VARIABLES:
         raise UndiallableError(f"variable {name}", "is not one a leg may carry")
     if not _VALUE.fullmatch(value):

@@ -7,7 +7,6 @@ each variable is copied into every event of the leg.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from services.routing.facts import NETWORK_RING_LIMIT_S, Redirection
 from services.routing.plan import (
@@ -24,12 +23,15 @@ from services.routing.plan import (
     ToMailbox,
 )
 from services.routing.plan_state import Travelling, to_variable
+from services.routing.trunk_legs import NothingKnown, Outside, trunk_leg
+from services.routing.trunks import SIP_CAUSE_OF_REASON
 from shared import dialling
 from shared.dialling import Endpoint, dial_string, showable_name
 from shared.esl.commands import Command, set_variables
 
 FALLBACK: Mapping[str, str] = {"pbx_step": "fallback"}
 _ANONYMOUS = "anonymous"
+_NOTHING_KNOWN = NothingKnown()
 # Whoever is transferred asks as a call inside the company, wherever he came from: else he would stay in `public` or
 # `steps`. Looked at only by transfers that name no context, so `again XML steps` stays (switch_ivr_session_transfer).
 _TRANSFERRED: Mapping[str, str] = {"force_transfer_context": "internal"}
@@ -39,7 +41,9 @@ def hand_back(variables: Mapping[str, str]) -> Command:
     return set_variables(variables)
 
 
-def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, str]:
+def variables_for(
+    travelling: Travelling, *, exported: str = "", outside: Outside = _NOTHING_KNOWN,
+) -> dict[str, str]:
     """exported: what the leg already hands on to those it rings, which must stay so."""
     step = travelling.step
     variables = {
@@ -48,7 +52,7 @@ def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, st
     if isinstance(step, Ring):
         variables |= {
             "pbx_step": "bridge",
-            "pbx_dial": _dial(step, travelling),
+            "pbx_dial": _dial(step, travelling, outside),
             "pbx_plan": to_variable(travelling),
             "call_timeout": str(min(step.ring_timeout_s, NETWORK_RING_LIMIT_S)),
             "continue_on_fail": "true",
@@ -83,7 +87,7 @@ def variables_for(travelling: Travelling, *, exported: str = "") -> dict[str, st
     return variables
 
 
-def _dial(ring: Ring, travelling: Travelling) -> str:
+def _dial(ring: Ring, travelling: Travelling, outside: Outside) -> str:
     common = {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id), **_TRANSFERRED}
     every_leg: dict[str, str] = {}
     if len(ring.legs) > 1 and any(isinstance(leg, DeviceLeg) for leg in ring.legs):
@@ -92,10 +96,13 @@ def _dial(ring: Ring, travelling: Travelling) -> str:
         common["fail_on_single_reject"] = "CALL_REJECTED"
         every_leg["leg_timeout"] = str(min(ring.ring_timeout_s, NETWORK_RING_LIMIT_S) - 1)
     return dial_string(
-        [_leg(leg, ring.shown, travelling.domain, every_leg) for leg in ring.legs], variables=common)
+        [_leg(leg, ring.shown, travelling, outside, every_leg) for leg in ring.legs], variables=common)
 
 
-def _leg(leg: Leg, shown: Shown, domain: str, every_leg: Mapping[str, str]) -> dialling.Leg:
+def _leg(
+    leg: Leg, shown: Shown, travelling: Travelling, outside: Outside, every_leg: Mapping[str, str],
+) -> dialling.Leg:
+    domain = travelling.domain
     if isinstance(leg, DeviceLeg):
         return dialling.Leg(Endpoint.DEVICE, leg.device_id, domain, variables={
             "presence_id": f"{leg.extension}@{domain}",
@@ -103,11 +110,7 @@ def _leg(leg: Leg, shown: Shown, domain: str, every_leg: Mapping[str, str]) -> d
             **_caller_id(shown),
             **every_leg,
         })
-    number = leg.shown_number
-    variables = {"origination_caller_id_number": number, "origination_caller_id_name": number} if number else {}
-    if leg.subscriber_id:
-        variables["pbx_leg_subscriber"] = str(leg.subscriber_id)
-    return dialling.Leg(Endpoint.TRUNK, leg.trunk, number=leg.number, variables={**variables, **every_leg})
+    return trunk_leg(leg, travelling.company_id, domain, travelling.redirections, outside, every_leg)
 
 
 def _caller_id(shown: Shown) -> dict[str, str]:
@@ -122,11 +125,9 @@ def _caller_id(shown: Shown) -> dict[str, str]:
 
 def _headers_of_the_ring(ring: Ring, travelling: Travelling, exported: str) -> dict[str, str]:
     headers: dict[str, str] = {}
-    if travelling.redirections:
+    # A leg to the outside brings its own: it tells a carrier no extensions and no names.
+    if travelling.redirections and any(isinstance(leg, DeviceLeg) for leg in ring.legs):
         shown = travelling.redirections
-        if not any(isinstance(leg, DeviceLeg) for leg in ring.legs):
-            # Outside nobody knows our extensions, and the names of colleagues are none of their business.
-            shown = tuple(replace(one, place=one.number or one.place, name="") for one in shown)
         headers["sip_h_Diversion"] = diversion(shown, travelling.domain)
         headers["sip_h_History-Info"] = history_info(shown, ring, travelling.domain)
     if ring.alert_info:
@@ -145,15 +146,12 @@ def diversion(redirections: tuple[Redirection, ...], domain: str) -> str:
     )
 
 
-_SIP_CAUSE_OF_REASON = {"user-busy": 486, "no-answer": 408, "unavailable": 480, "unconditional": 302}
-
-
 def history_info(redirections: tuple[Redirection, ...], ring: Ring, domain: str) -> str:
     """RFC 7044: everyone the call went to, in order; why it left is the cause of the next entry (RFC 4458 values)."""
     entries = [f"<sip:{one.place}@{domain}>;index={_index(position)}" for position, one in enumerate(redirections)]
     last = ring.legs[0]
     target = last.extension if isinstance(last, DeviceLeg) else last.number
-    cause = _SIP_CAUSE_OF_REASON.get(redirections[-1].reason.value, 302)
+    cause = SIP_CAUSE_OF_REASON.get(redirections[-1].reason.value, 302)
     entries.append(f"<sip:{target}@{domain};cause={cause}>;index={_index(len(redirections))}")
     return ", ".join(entries)
 

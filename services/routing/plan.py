@@ -44,6 +44,8 @@ class TrunkLeg:
     """In whose name, and at whose cost."""
     confirm: bool = False
     """R8: whoever answers must press 1 before he has the call."""
+    withheld: bool = False
+    """O2: the called person does not see shown_number; the carrier may."""
 
 
 Leg = DeviceLeg | TrunkLeg
@@ -204,11 +206,12 @@ def ring_timeout_s(rings: int) -> int:
 
 
 def with_trunks(
-    trunks: tuple[str, ...], number: str, shown_number: str, subscriber_id: int, ring: Ring,
+    trunks: tuple[str, ...], number: str, shown_number: str, subscriber_id: int, ring: Ring, *,
+    withheld: bool = False,
 ) -> Ring | None:
     """ring over the first trunk; when it fails, not when it is busy or nobody answers, over the next (O4)."""
     planned: Ring | None = None
     for trunk in reversed(trunks):
-        leg = TrunkLeg(trunk, number, shown_number, subscriber_id)
+        leg = TrunkLeg(trunk, number, shown_number, subscriber_id, withheld=withheld)
         planned = replace(ring, legs=(leg,), not_reachable=planned or ring.not_reachable)
     return planned

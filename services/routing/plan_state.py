@@ -153,7 +153,8 @@ def _made_redirection(row: list[Any]) -> Redirection:
 def _leg_row(leg: Leg) -> list[Any]:
     if isinstance(leg, DeviceLeg):
         return ["device", leg.device_id, leg.subscriber_id, leg.extension, leg.silenced_alone]
-    return ["trunk", leg.trunk, leg.number, leg.shown_number, leg.subscriber_id, leg.confirm]
+    return ["trunk", leg.trunk, leg.number, leg.shown_number, leg.subscriber_id, leg.confirm,
+            leg.withheld]
 
 
 def _made(row: list[Any], made: list[Step]) -> Step:
@@ -193,8 +194,9 @@ def _made(row: list[Any], made: list[Step]) -> Step:
 
 def _made_leg(row: list[Any]) -> Leg:
     if row[0] == "trunk":
-        trunk, number, shown_number, subscriber_id, confirm = row[1:]
-        return TrunkLeg(_str(trunk), _str(number), _str(shown_number), _int(subscriber_id), bool(confirm))
+        trunk, number, shown_number, subscriber_id, confirm, withheld = row[1:]
+        return TrunkLeg(_str(trunk), _str(number), _str(shown_number), _int(subscriber_id), bool(confirm),
+                        bool(withheld))
     return _made_device_leg(row)
 
 

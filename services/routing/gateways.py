@@ -1,0 +1,237 @@
+"""The switch's gateways are the trunks of the database: told at every start, reconnect and change.
+
+    directory.trunks -> read -> compared with what the switch was told last -> killgw, rescan, reloadacl -> written down
+
+What was told lies beside our other state, twice: as data for ourselves, when we start without a database; and as the
+XML the switch itself reads when it starts without us, so that emergency calls find their gateways (freeswitch.xml).
+Both hold the logins, so both are private. Told first, written afterwards: a death in between tells again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Protocol
+from xml.etree import ElementTree
+
+import gevent
+import structlog
+
+from services.routing.gateway_xml import DOMAIN, document, domain
+from services.routing.limits import CallLimits
+from services.routing.trunks import Trunk
+from shared.database import Database, Row
+from shared.metrics import Gauge
+
+log = structlog.get_logger()
+
+TRUNKS = Gauge("pbx_routing_trunks", "Gateways the switch was told of")
+
+ENTRY = f"gateways@{DOMAIN}"
+"""What the database notifies, among the directory's entries, when trunks or limits change."""
+PROFILE = "external"
+_UNREGISTERS_WITHIN_S = 5.0
+_RESOLVES_WITHIN_S = 2.0
+_ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
+
+_TRUNKS = (
+    "SELECT company_id, trunk_id, name, position, host, port, transport, username, password, register, realm,"
+    " from_domain, number_format, caller_style, privacy_style, diversion_style, enabled"
+    " FROM directory.trunks WHERE enabled AND host IS NOT NULL ORDER BY company_id, position"
+)
+_LIMITS = (
+    "SELECT c.company_id, c.max_external_calls_per_minute AS per_minute, l.per_subscriber_per_minute,"
+    " l.forwarded_at_once, l.longest_call_s, l.daily_budget_cents, l.alert_percent, l.cents_per_minute,"
+    " l.company_id IS NOT NULL AS are_set"
+    " FROM directory.companies c LEFT JOIN routing.call_limits l ON l.company_id = c.company_id"
+)
+
+
+class Switch(Protocol):
+    def api(self, name: str, *args: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the switch says of a gateway."""
+
+    state: str
+    """registered, unregistered, failed, not_needed (it does not register), unknown (the switch has none)."""
+    since: str = ""
+
+
+class Gateways:
+    def __init__(self, switch: Switch, database: Database, folder: Path) -> None:
+        self._switch = switch
+        self._database = database
+        self._data = folder / "trunks.json"
+        self._xml = folder / "trunks.xml"
+        self._told: dict[str, Trunk] = {}
+        self._addresses: dict[str, tuple[str, ...]] = {}
+        self._limits: dict[int, CallLimits] = {}
+        self._of_company: dict[int, tuple[str, ...]] = {}
+        self._trunks: dict[str, Trunk] = {}
+
+    # ----- asked on a call's path: memory only
+
+    def trunk(self, name: str) -> Trunk | None:
+        return self._trunks.get(name)
+
+    def of_company(self, company_id: int | None) -> tuple[str, ...]:
+        """In the order they are tried."""
+        return self._of_company.get(company_id or 0, ())
+
+    def limits_of(self, company_id: int) -> CallLimits:
+        return self._limits.get(company_id, CallLimits())
+
+    # ----- asked by the switch
+
+    def document(self) -> str:
+        return document(self._trunks.values(), self._addresses)
+
+    # ----- kept right
+
+    def load(self) -> None:
+        """What was told last, before anything else happens: also all there is while the database is away."""
+        try:
+            rows = json.loads(self._data.read_text())
+            known = {field.name for field in fields(Trunk)}
+            told = [Trunk(**{name: value for name, value in row.items() if name in known}) for row in rows]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            log.error("what the switch was told of trunks is not readable", reason=str(error))
+            return
+        self._told = {trunk.name: trunk for trunk in told}
+        self._keep(told)
+
+    def bring_up_to_date(self) -> None:
+        """Raises DatabaseUnavailable, DatabaseError, EslError: then it is to be tried again."""
+        with self._database.platform() as tx:
+            rows, limits = tx.rows(_TRUNKS), tx.rows(_LIMITS)
+        self._limits = {row.company_id: _limits(row) for row in limits}
+        wanted = {row.name: _trunk(row) for row in rows}
+        addresses = _resolved({trunk.host for trunk in wanted.values()}, self._addresses)
+        there = self._listed()
+        gone = [name for name in there if name not in wanted]
+        other = [name for name in there if name in wanted and _differs(self._told.get(name), wanted[name])]
+        missing = [name for name in wanted if name not in there]
+        self._keep(list(wanted.values()))
+        self._addresses = addresses
+        for name in (*gone, *other):
+            self._switch.api("sofia", "profile", PROFILE, "killgw", name)
+        # One that registers takes itself out at the carrier first: the same address again, meanwhile, would be lost.
+        self._wait_until_gone([name for name in other if self._told[name].register] if self._told else [])
+        if other or missing:
+            self._switch.api("sofia", "profile", PROFILE, "rescan")
+        self._switch.api("reloadacl")
+        if gone or other or missing:
+            log.info("gateways told to the switch", gone=gone, changed=other, new=missing)
+        self._told = wanted
+        self._write()
+        TRUNKS.set(len(wanted))
+
+    def states(self, names: Iterable[str]) -> dict[str, State]:
+        """Raises EslError."""
+        return {name: _state(self._switch.api("sofia", "xmlstatus", "gateway", name)) for name in names}
+
+    def _keep(self, trunks: list[Trunk]) -> None:
+        of_company: dict[int, tuple[str, ...]] = {}
+        for trunk in sorted(trunks, key=lambda one: (one.company_id, one.position)):
+            of_company[trunk.company_id] = (*of_company.get(trunk.company_id, ()), trunk.name)
+        self._trunks = {trunk.name: trunk for trunk in trunks}
+        self._of_company = of_company
+
+    def _listed(self) -> set[str]:
+        """Of both lists: up, and down (sofia_glue_gateway_list)."""
+        found: set[str] = set()
+        for which in ("up", "down"):
+            found.update(self._switch.api("sofia", "profile", PROFILE, "gwlist", which).split())
+        return found
+
+    def _wait_until_gone(self, names: list[str]) -> None:
+        with gevent.Timeout(_UNREGISTERS_WITHIN_S, False):
+            while names and self._listed().intersection(names):
+                gevent.sleep(0.2)
+
+    def _write(self) -> None:
+        rows = [asdict(trunk) for trunk in self._told.values()]
+        try:
+            _write_private(self._data, json.dumps(rows))
+            _write_private(self._xml, domain(self._told.values(), self._addresses))
+        except OSError as error:  # the switch has them all the same; only its next start without us would not
+            log.error("trunks not written down", reason=str(error))
+
+
+def _trunk(row: Row) -> Trunk:
+    return Trunk(**{name: "" if value is None else value for name, value in row.items()})
+
+
+def _limits(row: Row) -> CallLimits:
+    if not row.are_set:
+        return CallLimits(per_minute=row.per_minute)
+    return CallLimits(
+        per_minute=row.per_minute, per_subscriber_per_minute=row.per_subscriber_per_minute,
+        forwarded_at_once=row.forwarded_at_once, longest_call_s=row.longest_call_s,
+        daily_budget_cents=row.daily_budget_cents, alert_percent=row.alert_percent,
+        cents_per_minute={**CallLimits().cents_per_minute, **row.cents_per_minute},
+    )
+
+
+def _differs(told: Trunk | None, wanted: Trunk) -> bool:
+    """In what the gateway itself holds; the rest is ours to say with each call."""
+    if told is None:
+        return True
+    return any(getattr(told, name) != getattr(wanted, name) for name in (
+        "host", "port", "transport", "username", "password", "register", "realm", "from_domain"))
+
+
+def _resolved(
+    hosts: Iterable[str], before: Mapping[str, tuple[str, ...]],
+    look_up: Callable[[str], list[str]] | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """Addresses that may call in; of a name that is not resolved just now those known before."""
+    found = {}
+    for host in hosts:
+        if _ADDRESS.fullmatch(host):
+            found[host] = (host,)
+            continue
+        try:
+            with gevent.Timeout(_RESOLVES_WITHIN_S, TimeoutError("no answer")):
+                found[host] = tuple(sorted(set((look_up or _ipv4)(host))))
+        except (OSError, TimeoutError) as error:
+            log.warning("trunk's host not resolved", host=host, reason=str(error))
+            found[host] = before.get(host, ())
+    return found
+
+
+def _ipv4(host: str) -> list[str]:
+    return [str(one[4][0]) for one in socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_DGRAM)]
+
+
+_STATES = {
+    "REGED": "registered", "NOREG": "not_needed", "FAILED": "failed", "FAIL_WAIT": "failed", "TIMEOUT": "failed",
+}
+
+
+def _state(text: str) -> State:
+    """sofia.c, sofia_state_names; of a gateway there is not it says so in plain words (cmd_xml_status)."""
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return State("unknown")
+    return State(_STATES.get((root.findtext("state") or "").strip(), "unregistered"))
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(path.suffix + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    os.replace(part, path)
