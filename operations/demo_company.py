@@ -122,7 +122,7 @@ def ensure(env: Mapping[str, str]) -> None:
     known = secrets_of(Path(env["PBX_RUN"]))
     with _transaction(env["PBX_ADMIN_DATABASE_URL"]) as cursor:
         for company in COMPANIES:
-            _ensure_company(cursor, company, known)
+            _ensure_company(cursor, company, known, env)
         musterbau = _value(cursor, "SELECT company_id FROM directory.companies WHERE sip_domain = %(domain)s",
                            domain=MUSTERBAU.sip_domain)
         _ensure_token(cursor, "demo admin", known["tokens"]["admin"], "administrator", musterbau, None)
@@ -147,15 +147,20 @@ def _value(cursor: Any, sql: str, **values: object) -> Any:
     return row[0] if row else None
 
 
-def _ensure_company(cursor: Any, company: Company, known: Mapping[str, Mapping[str, str]]) -> None:
+def _ensure_company(
+    cursor: Any, company: Company, known: Mapping[str, Mapping[str, str]], env: Mapping[str, str],
+) -> None:
     cursor.execute("INSERT INTO directory.companies (name, sip_domain) VALUES (%s, %s) ON CONFLICT DO NOTHING",
                    (company.name, company.sip_domain))
     company_id = _value(cursor, "SELECT company_id FROM directory.companies WHERE sip_domain = %(domain)s",
                         domain=company.sip_domain)
     sites = {site.name: _ensure_site(cursor, company_id, site) for site in company.sites}
     for position, trunk in enumerate(company.trunks, start=1):
-        cursor.execute("INSERT INTO directory.trunks (company_id, name, position) VALUES (%s, %s, %s)"
-                       " ON CONFLICT DO NOTHING", (company_id, trunk, position))
+        # Where it leads is a setting of the instance; the rest may have been changed meanwhile.
+        cursor.execute("INSERT INTO directory.trunks (company_id, name, position, host, port)"
+                       " VALUES (%s, %s, %s, %s, %s)"
+                       " ON CONFLICT (name) DO UPDATE SET host = excluded.host, port = excluded.port",
+                       (company_id, trunk, position, env["PBX_TRUNK_HOST"], env["PBX_TRUNK_PORT"]))
     ids = {}
     for person in company.people:
         ids[person.name] = _ensure_person(cursor, company, company_id, sites[person.site], person, known)

@@ -15,6 +15,7 @@ import structlog
 from freeswitch.simulator import applications, bridge, causes, names, originate, show
 from freeswitch.simulator.channel import Channel
 from freeswitch.simulator.events import SwitchEvent, up_time_text
+from freeswitch.simulator.gateways import as_xml
 from freeswitch.simulator.telephone_api import TelephoneApi
 from freeswitch.simulator.variables import leading_int
 from freeswitch.simulator.words import split_arguments
@@ -124,10 +125,17 @@ class Api:
 
     def api_sofia(self, arguments: str) -> str:
         words = arguments.split()
+        gateways = self._switch.gateways
+        if words == ["xmlstatus", "gateway"]:
+            return as_xml(gateways.values())
         if words[:1] != ["status"]:
             if words[:1] == ["profile"] and words[2:3] == ["rescan"]:
                 self._switch.reload()
+                gateways.scan()
                 return "Reload XML [Success]\n+OK scan complete\n"
+            if words[:1] == ["profile"] and words[2:3] == ["killgw"] and len(words) == 4:
+                gone = gateways.pop(words[3], None)
+                return "-ERR no such gateway.\n" if gone is None else "+OK gateway marked for deletion.\n"
             log.error("this sofia command is not simulated", arguments=arguments)
             return f"-ERR sofia {arguments} is not simulated\n"
         return show.sofia_status(self._switch, words[1:])

@@ -242,6 +242,12 @@ class Channel:
         self.set_variable("endpoint_disposition", "ANSWER")
         self.set_call_state("ACTIVE")
         self.changed()
+        told = self.variables.get("execute_on_answer")  # switch_channel.c, switch_channel_execute_on
+        if told:
+            from freeswitch.simulator import applications
+
+            name, _, data = told.partition(" ")
+            applications.execute(self, name, data)
 
     # For a leg that came in, the telephone hears of it, too.
 

@@ -75,11 +75,18 @@ class Directory:
             return count
         return int(self._cache.pop((user, domain or ""), None) is not None)
 
+    def of_domain(self, domain: str, params: Mapping[str, str]) -> ElementTree.Element | None:
+        """switch_xml_locate_domain: everything in it; None when nobody answers, or says there is none."""
+        answer = self._ask(domain, params)
+        return None if answer is None or answer.find("section[@name='result']") is not None else answer
+
     def _fetch(self, user: str, domain: str, params: Mapping[str, str]) -> ElementTree.Element | None:
+        return self._ask(domain, {**params, "key": "id", "user": user, "domain": domain})
+
+    def _ask(self, domain: str, params: Mapping[str, str]) -> ElementTree.Element | None:
         form = {
             "hostname": HOSTNAME, "section": "directory", "tag_name": "domain", "key_name": "name",
             "key_value": domain, "Event-Name": "REQUEST_PARAMS", **params,
-            "key": "id", "user": user, "domain": domain,
         }  # fmt: skip
         request = urllib.request.Request(
             self._url,
@@ -90,7 +97,7 @@ class Directory:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
                 return ElementTree.fromstring(response.read())
         except (urllib.error.URLError, http.client.HTTPException, OSError, ElementTree.ParseError) as error:
-            log.error("the directory does not answer", url=self._url, user=user, reason=str(error))
+            log.error("the directory does not answer", url=self._url, user=params.get("user"), reason=str(error))
             return None
 
 

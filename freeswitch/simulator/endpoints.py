@@ -61,8 +61,10 @@ def _sofia(switch: Switch, target: str) -> Target:
         found = switch.gateways.get(gateway)
         if found is None:
             raise Refused("INVALID_GATEWAY")
-        carrier = switch.telephones.carrier
-        if not carrier.registered:
+        if found.registers:
+            raise Refused("GATEWAY_DOWN")  # nobody registers at the simulated carrier
+        carrier = switch.telephones.carrier_at(found.address)
+        if carrier is None or not carrier.registered:
             raise Refused("NORMAL_TEMPORARY_FAILURE")  # a port nobody listens on: 23 ms at the real switch
         return Target(
             channel_name=f"sofia/{found.profile}/{number}",
@@ -72,6 +74,7 @@ def _sofia(switch: Switch, target: str) -> Target:
                 "sip_gateway_name": gateway,
                 "sip_profile_name": "gateway",
                 "sofia_profile_name": found.profile,
+                **({"sip_invite_domain": found.from_domain} if found.from_domain else {}),
             },
         )
     if profile not in switch.profiles:

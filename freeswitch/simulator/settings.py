@@ -19,6 +19,8 @@ class SimulatorSettings:
     sounds: Path
     spool: Path
     log_level: str
+    trunk_port: int = 0
+    """Where the first simulated carrier is, the second at the next port; 0: every gateway leads to the first."""
     configuration: Path = CONFIGURATION
     esl_host: str = "127.0.0.1"
 
@@ -31,6 +33,7 @@ def from_environment() -> SimulatorSettings:
             run=environment.folder("RUN"),
             sounds=environment.folder("SOUNDS"),
             spool=environment.folder("SPOOL"),
+            trunk_port=environment.whole_number("TRUNK_PORT", 0, at_least=0, at_most=65534),
             log_level=environment.choice("LOG_LEVEL", logs.LEVELS, "info"),
         )
 

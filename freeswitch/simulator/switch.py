@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import gevent
@@ -14,6 +12,7 @@ from gevent.server import StreamServer
 from freeswitch.simulator import audio, events, xml_config
 from freeswitch.simulator.directory import Directory
 from freeswitch.simulator.events import EventBus, SwitchEvent
+from freeswitch.simulator.gateways import Gateways
 from freeswitch.simulator.lamps import Lamps
 from freeswitch.simulator.registrar import Registrar
 from freeswitch.simulator.scheduler import Scheduler
@@ -28,13 +27,6 @@ log = structlog.get_logger()
 HEARTBEAT_S = 20  # event-heartbeat-interval of switch.conf, 20 when not set (switch_core.c)
 
 
-@dataclass(frozen=True)
-class Gateway:
-    name: str
-    profile: str
-    address: str
-
-
 class Switch:
     def __init__(self, settings: SimulatorSettings) -> None:
         from freeswitch.simulator.api_commands import Api
@@ -45,6 +37,7 @@ class Switch:
         self.configuration = xml_config.load(settings.configuration, self.globals)
         self._read_configuration()
         self.directory = Directory(self.configuration)
+        self.gateways = Gateways(self)
         self.scheduler = Scheduler()
         self.channels: dict[str, Channel] = {}
         self.registrar = Registrar(self)
@@ -74,16 +67,8 @@ class Switch:
         self.modules = [one.get("module", "") for one in root.iter("load")]
         listening = [one for one in root.iter("profile") if one.find("settings/param[@name='sip-port']") is not None]
         self.profiles = [one.get("name", "") for one in listening]
-        self.gateways = {one.name: one for one in self._gateways()}
         interval = root.find(".//param[@name='event-heartbeat-interval']")
         self.heartbeat_s = int(interval.get("value", "")) if interval is not None else HEARTBEAT_S
-
-    def _gateways(self) -> Iterator[Gateway]:
-        for profile in self.configuration.root.iter("profile"):
-            for gateway in profile.iter("gateway"):
-                proxy = gateway.find("param[@name='proxy']")
-                address = "" if proxy is None else proxy.get("value", "")
-                yield Gateway(gateway.get("name", ""), profile.get("name", ""), address)
 
     def reload(self) -> None:
         """reloadxml: a configuration that cannot be read leaves the old one in force."""
@@ -145,6 +130,7 @@ class Switch:
         self._server = StreamServer(
             (self.settings.esl_host, self.settings.esl_port), lambda sock, address: serve(self, sock, address)
         )
+        self.gateways.scan()
         self._server.start()
         self._heart = gevent.spawn(self._beat)
 

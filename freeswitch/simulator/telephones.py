@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import gevent
 import structlog
 
-from freeswitch.simulator import audio, causes, media, names
+from freeswitch.simulator import audio, causes, invite_headers, media, names
 from freeswitch.simulator.channel import Channel
 from freeswitch.simulator.profile import CallerProfile
-from freeswitch.simulator.variables import is_true
+from freeswitch.simulator.variables import is_true, leading_int
 
 if TYPE_CHECKING:
     from freeswitch.simulator.switch import Switch
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CARRIER = "carrier"
+CARRIERS = (CARRIER, "carrier-2")
 # What every INVITE brings with inbound-late-negotiation (seen).
 _ARRIVED = {"endpoint_disposition": "DELAYED NEGOTIATION", "max_forwards": "70"}
 
@@ -44,7 +45,7 @@ class Telephone:
         self.device = device
         self.domain = domain
         self.password = password
-        self.registered = device == CARRIER
+        self.registered = device in CARRIERS
         self.messages: dict[str, object] | None = None
 
     def register(self, password: str | None) -> None:
@@ -151,7 +152,8 @@ class TelephoneCall:
         self.held = False
         self.sip_status = 0
         self.end_cause = ""
-        self.shown: dict[str, object] = {"shown_number": "", "shown_name": "", "diversion": [], "alert_info": ""}
+        self.shown: dict[str, object] = {"shown_number": "", "shown_name": "", "diversion": [], "alert_info": "",
+                                         "headers": {}}
         self.speech = audio.Timeline()
         self.hearing = audio.Timeline()
         self._recording: tuple[Path, float] | None = None
@@ -162,13 +164,16 @@ class TelephoneCall:
     def invited(self) -> None:
         """An INVITE: what the display shows, then 180 a moment later."""
         channel, profile = self.channel, self.channel.profile
-        hidden = profile.privacy_hide_number
-        diversion = channel.variables.get("sip_h_Diversion") or ""
+        at_carrier = self.telephone.device in CARRIERS
+        headers = invite_headers.of(channel) if at_carrier else {}
+        hidden = profile.privacy_hide_number or "anonymous.invalid" in headers.get("From", "")
+        diversion = (headers.get("Diversion") if at_carrier else channel.variables.get("sip_h_Diversion")) or ""
         self.shown = {
             "shown_number": "anonymous" if hidden else profile.caller_id_number,
             "shown_name": "Anonymous" if profile.privacy_hide_name else profile.caller_id_name,
             "diversion": [part.strip() for part in diversion.split(",") if part.strip()],
             "alert_info": channel.variables.get("alert_info") or channel.variables.get("sip_h_Alert-Info") or "",
+            "headers": headers,
         }
         self.telephone.switch.telephones.calls[self.id] = self
         self._move("ringing")
@@ -219,7 +224,7 @@ class TelephoneCall:
         if self.direction != "incoming" or self.channel.answered or self.channel.down:
             raise CannotDo("there is nothing to answer")
         self.channel.mark_ring_ready()
-        if self.telephone.device != CARRIER and "origination_callee_id_number" not in self.channel.variables:
+        if self.telephone.device not in CARRIERS and "origination_callee_id_number" not in self.channel.variables:
             # The 200 names who answered (sofia_update_callee_id).
             self.channel.profile.callee_id_name = self.channel.profile.callee_id_number = self.telephone.device
         self._move("answered")
@@ -365,6 +370,8 @@ class Telephones:
         self._switch = switch
         self.carrier = Telephone(switch, CARRIER)
         self.all: dict[str, Telephone] = {CARRIER: self.carrier}
+        for device in CARRIERS[1:]:
+            self.all[device] = Telephone(switch, device)
         self.calls: dict[str, TelephoneCall] = {}
         self._past: dict[str, TelephoneCall] = {}
 
@@ -373,9 +380,16 @@ class Telephones:
         found = self.all.get(device)
         if found is None:
             found = self.all[device] = Telephone(self._switch, device, domain, password)
-        elif device != CARRIER:
+        elif device not in CARRIERS:
             found.domain, found.password = domain, password
         return found
+
+    def carrier_at(self, address: str) -> Telephone | None:
+        """Who listens at host:port."""
+        first, port = self._switch.settings.trunk_port, leading_int(address.rpartition(":")[2])
+        if not first or port == first:
+            return self.carrier
+        return self.all[CARRIERS[1]] if port == first + 1 else None
 
     def changed(self, change: dict[str, object]) -> None:
         self._switch.bus.fire_custom(
@@ -397,7 +411,8 @@ class Telephones:
         return found
 
     def state(self) -> list[dict[str, object]]:
-        changes: list[dict[str, object]] = [one.registration() for one in self.all.values() if one.device != CARRIER]
+        changes: list[dict[str, object]] = [
+            one.registration() for one in self.all.values() if one.device not in CARRIERS]
         changes += [one.change() for one in self.calls.values()]
         changes += [one.messages for one in self.all.values() if one.messages is not None]
         return changes

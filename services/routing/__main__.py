@@ -6,6 +6,7 @@ python -m services.routing
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
 import gc
+import json
 import signal
 import time
 from pathlib import Path
@@ -22,11 +23,16 @@ from services.routing.api import explain as explain_api
 from services.routing.api import feature_codes as feature_codes_api
 from services.routing.api import forwardings as forwardings_api
 from services.routing.api import settings as settings_api
+from services.routing.api import trunks as trunks_api
+from services.routing.bookkeeping import Bookkeeping
 from services.routing.call import Answer, Answers
 from services.routing.codes.doing import Codes
 from services.routing.directory import Directory
+from services.routing.emergencies import Emergencies
 from services.routing.explain.account import Explainer
 from services.routing.explain.handsets import registered
+from services.routing.gateways import Gateways
+from services.routing.limits import Limits
 from services.routing.memory import Memory
 from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
@@ -70,18 +76,26 @@ class Service:
         self._relay = Relay(self._database, "routing", celery_app("routing", settings.broker_url, [QUEUE]))
         self._recorder = Recorder(self._database, Path(settings.run_folder, "call-records"), self._relay)
         self._bus = EventBus(settings.broker_url)
-        self._answers = Answers(
-            self._directory, self._ringing, settings.home_country, codes=Codes(self._database, self._bus.publish))
         self._served = Served(Path(settings.run_folder, f"directory-served-{settings.directory_port}"))
-        self._switch_directory = SwitchDirectory(
-            self._database, settings.directory_secret, self._served, host=settings.bind, port=settings.directory_port)
         self._client = InboundClient(
             settings.esl_host, settings.esl_port, settings.esl_password, name="routing", events=_EVENTS,
-            on_event=self._heard, on_resync=lambda _client: self._registrations.resync(),
+            on_event=self._heard, on_resync=lambda _client: self._resync(),
         )
+        self._gateways = Gateways(self._client, self._database, Path(settings.run_folder))
+        self._gateways.load()
+        self._limits = Limits(self._gateways.limits_of)
+        emergencies = Emergencies()
+        self._bookkeeping = Bookkeeping(self._database, self._limits, emergencies)
+        self._answers = Answers(
+            self._directory, self._ringing, settings.home_country, codes=Codes(self._database, self._bus.publish),
+            outside=self._gateways, limits=self._limits, emergencies=emergencies)
+        self._switch_directory = SwitchDirectory(
+            self._database, settings.directory_secret, self._served, host=settings.bind, port=settings.directory_port,
+            trunks=self._gateways.document)
         self._pickups = Pickups(lambda leg_uuid: gevent.spawn(self._hang_up, leg_uuid))
         self._registrations = Registrations(
-            self._client, self._directory, self._switch_directory, self._served, settings.database_url)
+            self._client, self._directory, self._switch_directory, self._served, settings.database_url,
+            self._gateways)
         self._calls = OutboundServer("127.0.0.1", settings.call_port, self.answer)
         self._app, api = create_app(
             "routing", database=self._database, title="Routing",
@@ -96,6 +110,7 @@ class Service:
             self._database, self._answers, self._switch_directory.entry,
             lambda devices, domain: registered(self._client, devices, domain))
         api.register_blueprint(explain_api.blueprint(self._database, explainer))
+        api.register_blueprint(trunks_api.blueprint(self._database, self._gateways.states))
 
     def run(self) -> None:
         settings = self._settings
@@ -112,7 +127,7 @@ class Service:
             stop_start(f"the switch refuses PBX_ESL_PASSWORD: {error}")
         except OSError as error:
             stop_start(error.strerror or str(error))
-        parts = (self._bus, self._relay, self._recorder, self._registrations)
+        parts = (self._bus, self._relay, self._recorder, self._registrations, self._bookkeeping)
         for part in parts:
             part.start()
         watchdog.beat()
@@ -177,14 +192,30 @@ class Service:
         except EslError as error:  # mostly: it is gone already
             log.info("leg not hung up", call_id=leg_uuid, reason=str(error))
 
+    def _resync(self) -> None:
+        self._registrations.resync()
+        gevent.spawn(self._forget_calls_that_are_over)
+
+    def _forget_calls_that_are_over(self) -> None:
+        try:
+            listed = json.loads(self._client.api("show", "channels", "as", "json"))
+        except (EslError, ValueError) as error:  # the next reconnect asks again
+            log.warning("calls at the switch not listed", reason=str(error))
+            return
+        self._limits.keep_only({row.get("uuid", "") for row in listed.get("rows", [])})
+
     def _heard(self, event: SwitchEvent) -> None:
         if event.name == "CUSTOM":
             self._registrations.registered(event)
             return
+        cost = ends.cost(event)
+        if cost is not None:
+            self._limits.charge(*cost)
         record = ends.read(event)
         if record is None:
             return
         if record["kind"] == "ended":
+            self._limits.ended(record["call_id"])
             self._ringing.ends(record["call_id"])
             self._pickups.ended(record["call_id"])
         self._recorder.note(record)

@@ -19,12 +19,14 @@ from services.routing.codes.doing import Codes
 from services.routing.codes.meaning import meaning
 from services.routing.codes.saying import not_possible
 from services.routing.directory import Directory, NotKnownNow, Unknown
-from services.routing.facts import Caller, CallFacts, CodeDialled, Dialled, OutgoingFacts, Subscriber
+from services.routing.emergencies import Emergencies
+from services.routing.facts import Caller, CallFacts, CodeDialled, Dialled, OutgoingFacts, Redirection, Subscriber
 from services.routing.feature_codes import table_of
 from services.routing.ladder import decide
+from services.routing.limits import Limits
 from services.routing.memory import Asked, Found
 from services.routing.outcomes import CALL_IS_OVER, next_step, outcome_of, read_report
-from services.routing.outgoing import emergency_step, route
+from services.routing.outgoing import EMERGENCY, emergency_step, route
 from services.routing.plan import (
     Act,
     Announce,
@@ -43,6 +45,7 @@ from services.routing.plan import (
 from services.routing.plan_state import NotAPlan, Travelling, from_variable
 from services.routing.question import Question, WhatNext
 from services.routing.ringing import Ringing
+from services.routing.trunk_legs import NothingKnown, Outside
 from shared.dialling import is_emergency, number_class
 from shared.logs import masked
 from shared.phone_number import InvalidNumber, PhoneNumber
@@ -87,6 +90,9 @@ class Answers:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     codes: Codes | None = None
     """Does what feature codes ask for. None: nothing can be changed."""
+    outside: Outside = field(default_factory=NothingKnown)
+    limits: Limits = field(default_factory=Limits)
+    emergencies: Emergencies = field(default_factory=Emergencies)
 
     def answer(self, question: Question | WhatNext) -> Answer:
         if isinstance(question, WhatNext):
@@ -107,13 +113,14 @@ class Answers:
         country = question.country or self.home_country
         if not question.from_trunk and is_emergency(question.dialled, country) and question.gateway:
             # All that an emergency call needs came with the channel: no look-up can hold it up or fail.
-            others = self.directory.trunks_known(question.company_id)
+            others = (*self.outside.of_company(question.company_id),
+                      *self.directory.trunks_known(question.company_id))
             trunks = tuple(dict.fromkeys((question.gateway, *others)))
             step = emergency_step(question.dialled, trunks, question.site_number, "de")
             saw = (("emergency", True), ("trunks", len(trunks)))
-            trace = (Looked("outgoing", "emergency", saw, "decided", decides=True),)
+            trace = (Looked("outgoing", EMERGENCY, saw, "decided", decides=True),)
             return Decided(
-                Decision(step, "emergency", trace), question.company_id or 0, "", Caller(question.subscriber_id))
+                Decision(step, EMERGENCY, trace), question.company_id or 0, "", Caller(question.subscriber_id))
         dialled = _dialled(question, country)
         found = self.directory.look_up(_asked(question, dialled, self.home_country))
         caller = _caller(question, found, self.home_country)
@@ -156,9 +163,14 @@ class Answers:
             step = self._done(step, decided)
         elif decided.code and decided.code.function == "call_waiting_off_once" and isinstance(step, Ring):
             self._waiting_is_off_while_it_is_up(question.leg_uuid, decided)
+        step, redirections = self._admitted(
+            step, redirections, decided.company_id, question.leg_uuid,
+            decided.found.caller.language if decided.found and decided.found.caller else "de")
+        if decision.rung == EMERGENCY and caller.subscriber_id is not None:
+            self.emergencies.called(_site_number(question, decided.found), decided.company_id, caller.subscriber_id)
         travelling = Travelling(
             question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections)
-        variables = commands.variables_for(travelling, exported=question.exported)
+        variables = commands.variables_for(travelling, exported=question.exported, outside=self.outside)
         if question.hops_left > _MOST_HOPS and variables["pbx_step"] in _RINGS:
             variables["max_forwards"] = str(_MOST_HOPS)
         caller_id = caller.subscriber_id
@@ -166,6 +178,14 @@ class Answers:
             variables["pbx_subscriber"] = str(caller_id)
         record = _first_record(question, decided, step, self.now())
         return Answer(variables, record, step if isinstance(step, Ring) else None, caller_id, decision.rung)
+
+    def _admitted(
+        self, step: Step, redirections: tuple[Redirection, ...], company_id: int, call_id: str,
+        language: str = "de",
+    ) -> tuple[Step, tuple[Redirection, ...]]:
+        """What may be done of it: every step that rings outside is looked at, first or later."""
+        admitted = self.limits.admit(step, company_id, call_id, language)
+        return (step, redirections) if admitted is step else landing(admitted, redirections)
 
     def _done(self, act: Act, decided: Decided) -> Step:
         """What the code changed or found, in words: also that nothing can be changed now."""
@@ -196,15 +216,21 @@ class Answers:
             onward = travelling.step.otherwise
         else:
             onward = Reject("NORMAL_CLEARING", "over")
-        step, redirections = landing(onward, travelling.redirections)
+        step, redirections = self._admitted(
+            *landing(onward, travelling.redirections), travelling.company_id, travelling.call_id)
         travelling = replace(travelling, step=step, redirections=redirections, asked=travelling.asked + 1)
-        variables = commands.variables_for(travelling, exported=question.exported)
+        variables = commands.variables_for(travelling, exported=question.exported, outside=self.outside)
         record = {
             "kind": "went_on", "call_id": travelling.call_id, "company_id": travelling.company_id,
             "at": self.now().isoformat(), "question": travelling.asked, "outcome": outcome,
             "causes": [report.disposition, *report.leg_causes], "step": _step_record(step), "rang": _rang(step),
         } if travelling.company_id else None
         return Answer(variables, record, step if isinstance(step, Ring) else None, None, outcome)
+
+
+def _site_number(question: Question, found: Found | None) -> str:
+    person = found.caller if found else None
+    return question.site_number or (person.site.main_number or person.main_number if person else "")
 
 
 def _asked(question: Question, dialled: Dialled, home_country: str) -> Asked:

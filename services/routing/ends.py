@@ -39,6 +39,18 @@ def read(event: Headers) -> dict[str, Any] | None:
     return {**common, "kind": "leg_answered", "subscriber_id": int(leg_of) if leg_of and leg_of.isdecimal() else None}
 
 
+def cost(event: Headers) -> tuple[int, int, float] | None:
+    """Company, cents a minute, seconds of talk of a leg to the outside; None for all others, and unanswered ones."""
+    cents, company_id = event.variable("pbx_leg_cents"), event.variable("pbx_company")
+    answered, ended = event.get("Caller-Channel-Answered-Time"), event.get("Caller-Channel-Hangup-Time")
+    if not all(text and text.isdecimal() for text in (cents, company_id, answered, ended)):
+        return None
+    began_us = int(answered or 0)
+    if not began_us:
+        return None
+    return int(company_id or 0), int(cents or 0), max(0.0, (int(ended or 0) - began_us) / 1_000_000)
+
+
 def _at(microseconds: str | None) -> str | None:
     if not microseconds or not microseconds.isdecimal() or int(microseconds) == 0:
         return None

@@ -13,10 +13,12 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from xml.etree import ElementTree
 
 import gevent
@@ -26,6 +28,7 @@ from services.routing.gateway_xml import DOMAIN, document, domain
 from services.routing.limits import CallLimits
 from services.routing.trunks import Trunk
 from shared.database import Database, Row
+from shared.esl.errors import CommandRejected
 from shared.metrics import Gauge
 
 log = structlog.get_logger()
@@ -54,15 +57,6 @@ _LIMITS = (
 
 class Switch(Protocol):
     def api(self, name: str, *args: str) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the switch says of a gateway."""
-
-    state: str
-    """registered, unregistered, failed, not_needed (it does not register), unknown (the switch has none)."""
-    since: str = ""
 
 
 class Gateways:
@@ -111,7 +105,7 @@ class Gateways:
         self._keep(told)
 
     def bring_up_to_date(self) -> None:
-        """Raises DatabaseUnavailable, DatabaseError, EslError: then it is to be tried again."""
+        """Raises DatabaseUnavailable, DatabaseError, EslError, ValueError: then it is to be tried again."""
         with self._database.platform() as tx:
             rows, limits = tx.rows(_TRUNKS), tx.rows(_LIMITS)
         self._limits = {row.company_id: _limits(row) for row in limits}
@@ -124,7 +118,8 @@ class Gateways:
         self._keep(list(wanted.values()))
         self._addresses = addresses
         for name in (*gone, *other):
-            self._switch.api("sofia", "profile", PROFILE, "killgw", name)
+            with suppress(CommandRejected):  # on its way out already: it is listed for a second or two
+                self._switch.api("sofia", "profile", PROFILE, "killgw", name)
         # One that registers takes itself out at the carrier first: the same address again, meanwhile, would be lost.
         self._wait_until_gone([name for name in other if self._told[name].register] if self._told else [])
         if other or missing:
@@ -136,9 +131,13 @@ class Gateways:
         self._write()
         TRUNKS.set(len(wanted))
 
-    def states(self, names: Iterable[str]) -> dict[str, State]:
-        """Raises EslError."""
-        return {name: _state(self._switch.api("sofia", "xmlstatus", "gateway", name)) for name in names}
+    def states(self, names: Iterable[str]) -> dict[str, str]:
+        """registered, unregistered, failed, not_needed (it does not register), unknown (the switch has none such).
+
+        Raises EslError, ValueError.
+        """
+        listed = self._listed()
+        return {name: _STATES.get(listed[name], "unregistered") if name in listed else "unknown" for name in names}
 
     def _keep(self, trunks: list[Trunk]) -> None:
         of_company: dict[int, tuple[str, ...]] = {}
@@ -147,17 +146,19 @@ class Gateways:
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._of_company = of_company
 
-    def _listed(self) -> set[str]:
-        """Of both lists: up, and down (sofia_glue_gateway_list)."""
-        found: set[str] = set()
-        for which in ("up", "down"):
-            found.update(self._switch.api("sofia", "profile", PROFILE, "gwlist", which).split())
-        return found
+    def _listed(self) -> dict[str, str]:
+        """Name -> state, in the switch's words; for a second or two also those just taken out (cmd_xml_status)."""
+        try:
+            root = ElementTree.fromstring(self._switch.api("sofia", "xmlstatus", "gateway"))
+        except ElementTree.ParseError as error:
+            raise ValueError(f"no list of gateways: {error}") from error
+        return {(one.findtext("name") or ""): (one.findtext("state") or "") for one in root.iter("gateway")
+                if one.findtext("profile") == PROFILE}
 
     def _wait_until_gone(self, names: list[str]) -> None:
-        with gevent.Timeout(_UNREGISTERS_WITHIN_S, False):
-            while names and self._listed().intersection(names):
-                gevent.sleep(0.2)
+        gives_up_at = time.monotonic() + _UNREGISTERS_WITHIN_S
+        while names and time.monotonic() < gives_up_at and set(names).intersection(self._listed()):
+            gevent.sleep(0.2)
 
     def _write(self) -> None:
         rows = [asdict(trunk) for trunk in self._told.values()]
@@ -169,7 +170,8 @@ class Gateways:
 
 
 def _trunk(row: Row) -> Trunk:
-    return Trunk(**{name: "" if value is None else value for name, value in row.items()})
+    said: dict[str, Any] = {name: "" if value is None else value for name, value in row.items()}
+    return Trunk(**said)
 
 
 def _limits(row: Row) -> CallLimits:
@@ -196,7 +198,7 @@ def _resolved(
     look_up: Callable[[str], list[str]] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Addresses that may call in; of a name that is not resolved just now those known before."""
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for host in hosts:
         if _ADDRESS.fullmatch(host):
             found[host] = (host,)
@@ -217,15 +219,6 @@ def _ipv4(host: str) -> list[str]:
 _STATES = {
     "REGED": "registered", "NOREG": "not_needed", "FAILED": "failed", "FAIL_WAIT": "failed", "TIMEOUT": "failed",
 }
-
-
-def _state(text: str) -> State:
-    """sofia.c, sofia_state_names; of a gateway there is not it says so in plain words (cmd_xml_status)."""
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return State("unknown")
-    return State(_STATES.get((root.findtext("state") or "").strip(), "unregistered"))
 
 
 def _write_private(path: Path, text: str) -> None:

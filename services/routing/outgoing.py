@@ -28,6 +28,8 @@ from services.routing.rungs.barring import may_be_dialled
 from services.routing.rungs.lists import rule_covers
 from services.routing.rungs.said import Saw
 
+EMERGENCY = "emergency"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -171,7 +173,7 @@ def everything_else_goes_outside(facts: OutgoingFacts) -> Said:
 
 
 OUTGOING: tuple[Rung, ...] = (
-    Rung("emergency", emergency_calls_always_go_out),
+    Rung(EMERGENCY, emergency_calls_always_go_out),
     Rung("lamp key", lamp_keys_call_or_pick_up),
     Rung("feature code or speed dial", codes_and_speed_dials_are_resolved),
     Rung("intercept", intercepted_people_hear_so),

@@ -25,8 +25,10 @@ from gevent import Timeout
 from gevent.event import Event as Flag
 from gevent.socket import wait_read
 
+from services.routing import gateways
 from services.routing.directory import Directory
 from services.routing.directory_xml import NUMBERS_DOMAIN, Entry
+from services.routing.gateways import Gateways
 from services.routing.memory import Bounded
 from services.routing.served import Served
 from services.routing.switch_directory import SwitchDirectory
@@ -54,9 +56,10 @@ _FRESH_S = 300.0
 class Registrations:
     def __init__(
         self, client: InboundClient, directory: Directory, switch_directory: SwitchDirectory, served: Served,
-        database_url: str,
+        database_url: str, gateways: Gateways | None = None,
     ) -> None:
         self._client = client
+        self._gateways = gateways
         self._directory = directory
         self._switch_directory = switch_directory
         self._served = served
@@ -89,7 +92,10 @@ class Registrations:
         self._want("compare", EVERYTHING)
 
     def changed(self, entry: str) -> None:
-        self._want("compare" if entry == EVERYTHING else "flush", entry)
+        if entry == gateways.ENTRY:
+            self._want("trunks", entry)
+        else:
+            self._want("compare" if entry == EVERYTHING else "flush", entry)
 
     # ----- the queue: a set in order, so a storm of registrations asks for each device once
 
@@ -122,7 +128,11 @@ class Registrations:
     def _do_next(self) -> None:
         (what, entry), _ = self._waiting.popitem(last=False)
         try:
-            if what == "compare":
+            if what == "trunks":
+                if self._gateways is not None:
+                    self._gateways.bring_up_to_date()
+            elif what == "compare":
+                self._want("trunks", gateways.ENTRY)
                 self._compare_everything()
             elif what == "flush":
                 self._refresh(entry)

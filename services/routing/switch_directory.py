@@ -19,6 +19,7 @@ import structlog
 from gevent.pywsgi import WSGIServer
 
 from services.routing.directory_xml import NOT_FOUND, Entry, document
+from services.routing.gateway_xml import DOMAIN as TRUNKS_DOMAIN
 from services.routing.served import Served, digest_of
 from shared.database import Database, DatabaseError, DatabaseUnavailable, Row
 from shared.metrics import Counter
@@ -43,7 +44,12 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class SwitchDirectory:
-    def __init__(self, database: Database, secret: str, served: Served, *, host: str, port: int) -> None:
+    def __init__(
+        self, database: Database, secret: str, served: Served, *, host: str, port: int,
+        trunks: Callable[[], str] = lambda: NOT_FOUND,
+    ) -> None:
+        """trunks: the document of everything in the trunks' own domain (gateway_xml.py)."""
+        self._trunks = trunks
         self._database = database
         self._served = served
         self._authorization = "Basic " + b64encode(f"switch:{secret}".encode()).decode()
@@ -97,6 +103,9 @@ class SwitchDirectory:
         if not length.isdecimal() or int(length) > _MOST_BYTES:
             return answer("413 Content Too Large", NOT_FOUND)
         form = parse_qs(environ["wsgi.input"].read(int(length)).decode("utf-8", "replace"))
+        if _asks_for_trunks(form):
+            ASKED.labels("trunks").inc()
+            return answer("200 OK", self._trunks())
         user, domain = _asked_for(form)
         try:
             entry = self.entry(user, domain) if user else None
@@ -115,6 +124,12 @@ class SwitchDirectory:
 def _entry(row: Row) -> Entry:
     said: dict[str, Any] = {name: "" if row[name] is None else row[name] for name in _FIELDS}
     return Entry(**said)
+
+
+def _asks_for_trunks(form: dict[str, list[str]]) -> bool:
+    """mod_sofia for the gateways of the domain, the core for the addresses that may call in; nobody logs in there."""
+    return (form.get("section") == ["directory"] and form.get("key_value") == [TRUNKS_DOMAIN]
+            and form.get("purpose", [""])[0] in ("gateways", "network-list"))
 
 
 def _asked_for(form: dict[str, list[str]]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ class Outside(Protocol):
     """What is known of the ways out, from memory."""
 
     def trunk(self, name: str) -> Trunk | None: ...
+    def of_company(self, company_id: int | None) -> tuple[str, ...]: ...
     def limits_of(self, company_id: int) -> CallLimits: ...
 
 
@@ -25,6 +26,9 @@ class NothingKnown:
 
     def trunk(self, name: str) -> Trunk | None:
         return None
+
+    def of_company(self, company_id: int | None) -> tuple[str, ...]:
+        return ()
 
     def limits_of(self, company_id: int) -> CallLimits:
         return CallLimits()

@@ -38,6 +38,8 @@ class Places:
     esl_password: str
     rtp_start: int
     rtp_end: int
+    second_carrier_port: int = 0
+    """0: there is one carrier only."""
 
 
 def write(folder: Path, places: Places, logins: Iterable[Login]) -> Path:
@@ -50,8 +52,12 @@ def write(folder: Path, places: Places, logins: Iterable[Login]) -> Path:
         write_gateway(conf, places, login)
     (conf / "freeswitch.xml").write_text(_DOCUMENT.format(
         modules="".join(f'<load module="{name}"/>' for name in MODULES),
-        host=places.system_host, external=places.system_external_port, handset_port=places.handset_port,
-        carrier_port=places.carrier_port, esl_port=places.esl_port, esl_password=places.esl_password,
+        handset_port=places.handset_port,
+        carriers="".join(_CARRIER.format(name=name, port=port, host=places.system_host,
+                                         external=places.system_external_port)
+                         for name, port in (("carrier", places.carrier_port), ("carrier-2", places.second_carrier_port))
+                         if port),
+        esl_port=places.esl_port, esl_password=places.esl_password,
         rtp_start=places.rtp_start, rtp_end=places.rtp_end))
     return conf
 
@@ -80,6 +86,22 @@ _PROFILE = """
         <param name="inbound-late-negotiation" value="true"/><param name="manage-presence" value="false"/>
         <param name="parse-all-invite-headers" value="true"/><param name="tls" value="false"/>"""
 
+_CARRIER = """
+    <profile name="{name}">
+      <gateways>
+        <gateway name="exchange-{name}">
+          <param name="username" value="carrier"/><param name="password" value="none"/>
+          <param name="realm" value="{host}"/><param name="proxy" value="{host}:{external}"/>
+          <param name="register" value="false"/><param name="caller-id-in-from" value="true"/>
+        </gateway>
+      </gateways>
+      <settings>
+        <param name="sip-port" value="{port}"/><param name="context" value="telephone"/>
+        <param name="caller-id-type" value="pid"/>""" + _PROFILE + """
+      </settings>
+    </profile>
+"""
+
 _DOCUMENT = """<?xml version="1.0"?>
 <document type="freeswitch/xml">
  <section name="configuration">
@@ -106,20 +128,7 @@ _DOCUMENT = """<?xml version="1.0"?>
         <param name="sip-port" value="{handset_port}"/><param name="context" value="telephone"/>""" + _PROFILE + """
       </settings>
     </profile>
-    <profile name="carrier">
-      <gateways>
-        <gateway name="exchange">
-          <param name="username" value="carrier"/><param name="password" value="none"/>
-          <param name="realm" value="{host}"/><param name="proxy" value="{host}:{external}"/>
-          <param name="register" value="false"/><param name="caller-id-in-from" value="true"/>
-        </gateway>
-      </gateways>
-      <settings>
-        <param name="sip-port" value="{carrier_port}"/><param name="context" value="telephone"/>
-        <param name="caller-id-type" value="pid"/>""" + _PROFILE + """
-      </settings>
-    </profile>
-  </profiles></configuration>
+{carriers}  </profiles></configuration>
  </section>
  <section name="dialplan">
   <context name="telephone">

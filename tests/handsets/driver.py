@@ -29,6 +29,12 @@ from tests.handsets.lamps import LampWatch
 from tests.handsets.process import FreeSwitch
 
 CARRIER = "carrier"
+CARRIERS = (CARRIER, "carrier-2")
+# How an INVITE said who calls, as parse-all-invite-headers keeps it (sofia.c, sofia_parse_all_invite_headers).
+HEADERS = {"From": "sip_i_from", "P-Asserted-Identity": "sip_i_p_asserted_identity",
+           "P-Preferred-Identity": "sip_i_p_preferred_identity", "Privacy": "sip_i_privacy",
+           "Remote-Party-ID": "sip_i_remote_party_id", "Diversion": "sip_i_diversion",
+           "History-Info": "sip_i_history_info"}
 EVENTS = ("CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE",
           "DTMF", "NOTIFY_IN", "CUSTOM sofia::gateway_state")
 REGISTER_S = 8.0
@@ -58,6 +64,7 @@ class PlayedCall:
     shown_name: str = ""
     diversion: list[str] = field(default_factory=list)
     alert_info: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     sip_status: int = 0
     end_cause: str = ""
     recording: str = ""
@@ -67,7 +74,7 @@ class PlayedCall:
 
     def change(self) -> dict[str, Any]:
         names = ("call", "device", "direction", "number", "state", "held", "shown_number", "shown_name",
-                 "diversion", "alert_info", "sip_status", "end_cause")
+                 "diversion", "alert_info", "headers", "sip_status", "end_cause")
         return {"change": "call", **{name: getattr(self, name) for name in names}}
 
 
@@ -186,8 +193,8 @@ class HandsetDriver:
                 raise Refused("this name cannot be put into a dial string")
             variables["origination_caller_id_name"] = f"'{name}'"
         gateway = device
-        if device == CARRIER:
-            gateway = "exchange"
+        if device in CARRIERS:
+            gateway = f"exchange-{device}"
             number = carrier.pop("from", None)
             variables["origination_caller_id_number"] = number or "anonymous"
             if number is None:
@@ -244,7 +251,7 @@ class HandsetDriver:
         self._api("uuid_deflect", call, self._address(self._ready(call), to))
 
     def _address(self, played: PlayedCall, number: str) -> str:
-        port = self.places.system_external_port if played.device == CARRIER else self.places.system_internal_port
+        port = self.places.system_external_port if played.device in CARRIERS else self.places.system_internal_port
         return f"sip:{number}@{self.places.system_host}:{port}"
 
     def _do_hangup(self, call: str) -> None:
@@ -363,13 +370,18 @@ class HandsetDriver:
 
     def _incoming(self, event: Event) -> PlayedCall:
         device = event.variable("sip_gateway") or CARRIER
-        if event.variable("sofia_profile_name") == CARRIER:
-            device = CARRIER
+        profile = event.variable("sofia_profile_name") or ""
+        headers: dict[str, str] = {}
+        if profile in CARRIERS:
+            device = profile
+            headers = {name: value for name, variable in HEADERS.items() if (value := event.variable(variable))}
         diversion = event.variable("sip_h_Diversion") or event.variable("sip_i_diversion") or ""
+        # A carrier that keeps the rules shows nobody a number it was told to keep.
+        hidden = "id" in headers.get("Privacy", "") or "anonymous.invalid" in headers.get("From", "")
         return PlayedCall(
             event.leg_uuid, device, "incoming", event.get("Caller-Destination-Number") or "", state="ringing",
-            shown_number=event.get("Caller-Caller-ID-Number") or "",
-            shown_name=event.get("Caller-Caller-ID-Name") or "",
+            shown_number="anonymous" if hidden else event.get("Caller-Caller-ID-Number") or "",
+            shown_name="Anonymous" if hidden else event.get("Caller-Caller-ID-Name") or "", headers=headers,
             diversion=[part.strip() for part in diversion.split(",") if part.strip()],
             alert_info=event.variable("alert_info") or "")
 

@@ -16,6 +16,8 @@ from xml.sax.saxutils import quoteattr
 
 from gevent.pywsgi import WSGIServer
 
+from services.routing.gateway_xml import domain
+from services.routing.trunks import Trunk
 from shared.esl import commands
 from shared.esl.call import OutboundCall
 from shared.esl.client import InboundClient
@@ -122,6 +124,10 @@ class Lab:
             "PBX_TRUNK_HOST": "127.0.0.1", "PBX_TRUNK_PORT": str(free_port()),
             "PBX_SOUNDS": str(folder / "sounds"), "PBX_SPOOL": str(folder / "spool"), "PBX_LOG_LEVEL": "info",
         }
+        self.environment["PBX_RUN"] = str(folder / "run")
+        (folder / "run").mkdir()
+        trunk = Trunk("musterbau-1", host="127.0.0.1", port=int(self.environment["PBX_TRUNK_PORT"]))
+        (folder / "run" / "trunks.xml").write_text(domain([trunk], {"127.0.0.1": ("127.0.0.1",)}))
         (folder / "spool" / "fallback").mkdir(parents=True)
         (folder / "sounds" / "music").mkdir(parents=True)
         self.switch = FreeSwitch(CONF, folder / "switch", int(self.environment["PBX_ESL_PORT"]),

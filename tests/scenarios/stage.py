@@ -171,7 +171,7 @@ def make_stage(instance: instances.Instance) -> Stage:
             system_host=env["PBX_SIP_IP"], system_internal_port=int(env["PBX_SIP_INTERNAL_PORT"]),
             system_external_port=int(env["PBX_SIP_EXTERNAL_PORT"]), handset_port=free_port(),
             carrier_port=first_port, esl_port=free_port(), esl_password="telephones",
-            rtp_start=50000, rtp_end=51999,
+            rtp_start=50000, rtp_end=51999, second_carrier_port=first_port + 1,
         )
         driver = HandsetDriver(Path(tempfile.mkdtemp(prefix="telephones-")), places, logins(instance))
     driver.start()

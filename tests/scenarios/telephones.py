@@ -8,7 +8,8 @@ simulator takes the same requests as `api telephone <one line of JSON>` on its e
 the same changes as the body of `CUSTOM simulator::telephone` events. The two tables below are the whole
 agreement; whatever is not in them a driver refuses with {"ok": false, "error": "<why>"}.
 
-Requests (all have "do"; a device is named by its id, the trunk's far side is the device "carrier").
+Requests (all have "do"; a device is named by its id, the trunk's far side is the device "carrier",
+a second carrier, at the port after the trunk's, "carrier-2").
 The answer is {"ok": true} and what stands behind the arrow:
 
     {"do": "state"}                              -> "changes": [<change>...], everything as it is now
@@ -36,7 +37,8 @@ Changes, each the full state of one thing:
     {"change": "registration", "device": d, "registered": true|false}
     {"change": "call", "call": id, "device": d, "direction": "incoming"|"outgoing", "state": s, "held": bool,
      "number": dialled or called number, "shown_number": "", "shown_name": "",
-     "diversion": ["<sip:...>;reason=..."], "alert_info": "", "sip_status": 0, "end_cause": ""}
+     "diversion": ["<sip:...>;reason=..."], "alert_info": "", "sip_status": 0, "end_cause": "",
+     "headers": {"From": "...", "P-Asserted-Identity": "...", ...}}   at a carrier: how the INVITE said who calls
         s: trying (outgoing), ringing (outgoing: 180 came; incoming: it rings), early (183 with sound),
         answered, ended. end_cause: FreeSWITCH's name (NORMAL_CLEARING...). sip_status: the final status,
         0 while there is none. An incoming call is announced with state ringing. A call that ended
@@ -91,6 +93,7 @@ class Call:
         self.shown_name = ""
         self.diversion: list[str] = []
         self.alert_info = ""
+        self.headers: dict[str, str] = {}
         self.sip_status = 0
         self.end_cause = ""
         self.digits = ""
@@ -110,6 +113,7 @@ class Call:
         for name in ("number", "shown_number", "shown_name", "alert_info", "sip_status", "end_cause"):
             setattr(self, name, change[name])
         self.diversion = list(change["diversion"])
+        self.headers = dict(change.get("headers") or {})
         if not self.states or self.states[-1] != change["state"]:
             self.states.append(change["state"])
 
@@ -259,7 +263,7 @@ class Telephone:
         request: dict[str, Any] = {"do": "dial", "device": self.device, "to": number}
         if name is not None:
             request["name"] = name
-        if self.device == "carrier":
+        if self.device.startswith("carrier"):
             request["from"] = from_number
         return self._telephones.call(self._telephones.perform(request)["call"])
 

@@ -68,8 +68,7 @@ class SimulatorProcess:
 class SimulatedLab(Lab):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.environment |= {"PBX_RUN": str(folder / "run"), "PBX_SWITCH": "simulator"}
-        (folder / "run").mkdir()
+        self.environment["PBX_SWITCH"] = "simulator"
         self.switch = SimulatorProcess(folder / "switch", self.environment)  # type: ignore[assignment]
 
     def start(self) -> Telephones:

@@ -1,0 +1,80 @@
+"""The gateways of a profile: asked from the directory domain by domain, or taken from the switch's own files.
+
+Follows launch_sofia_worker_thread, config_sofia and parse_gateways (sofia.c): what is there already stays as it is
+until `killgw` takes it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import structlog
+
+if TYPE_CHECKING:
+    from freeswitch.simulator.switch import Switch
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Gateway:
+    name: str
+    profile: str
+    address: str
+    """host:port it leads to."""
+    from_domain: str = ""
+    registers: bool = False
+
+
+class Gateways(dict[str, Gateway]):
+    """By name."""
+
+    def __init__(self, switch: Switch) -> None:
+        super().__init__()
+        self._switch = switch
+
+    def scan(self) -> None:
+        for profile in self._switch.configuration.root.iter("profile"):
+            name = profile.get("name", "")
+            for one in profile.iter("gateway"):
+                self._add(one, name)
+            for domain in profile.iterfind("domains/domain"):
+                if domain.get("parse") == "true":
+                    self._add_domain(domain.get("name", ""), name)
+
+    def _add_domain(self, domain: str, profile: str) -> None:
+        asked = self._switch.directory.of_domain(domain, {"purpose": "gateways", "profile": profile})
+        section = self._switch.configuration.section("directory")
+        for document in (asked, section):
+            found = next((one for one in _domains(document) if one.get("name") == domain), None)
+            if found is not None:
+                for one in found.iter("gateway"):
+                    self._add(one, profile)
+                return
+        log.info("no such domain", domain=domain)
+
+    def _add(self, element: ElementTree.Element, profile: str) -> None:
+        params = {one.get("name", ""): one.get("value", "") for one in element.iter("param")}
+        one = Gateway(element.get("name", ""), profile, params.get("proxy", ""), params.get("from-domain", ""),
+                      params.get("register") == "true")
+        if one.name in self:
+            log.warning("Ignoring duplicate gateway", name=one.name)
+        else:
+            self[one.name] = one
+
+
+def _domains(document: ElementTree.Element | None) -> Iterator[ElementTree.Element]:
+    return iter(()) if document is None else document.iter("domain")
+
+
+def as_xml(gateways: Iterable[Gateway]) -> str:
+    """cmd_xml_status (mod_sofia.c), the lines services look at. Nobody registers at the simulated carriers, and a
+    gateway that is to goes on trying."""
+    listed = "".join(
+        f"  <gateway>\n    <name>{one.name}</name>\n    <profile>{one.profile}</profile>\n"
+        f"    <state>{'TRYING' if one.registers else 'NOREG'}</state>\n"
+        f"    <status>{'DOWN' if one.registers else 'UP'}</status>\n  </gateway>\n" for one in gateways)
+    return f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<gateways>\n{listed}</gateways>\n'

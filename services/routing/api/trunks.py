@@ -1,0 +1,142 @@
+"""/v1/trunks: the company's ways out, in the order they are tried. For administrators and operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from flask.views import MethodView
+from flask_smorest import Blueprint
+
+from services.routing import trunk_settings
+from services.routing.features.base import Actor
+from services.routing.features.words import Refused
+from services.routing.schemas.trunks import (
+    CHANGE_EXAMPLE,
+    CREATE_EXAMPLE,
+    EXAMPLE,
+    TrunkChange,
+    TrunkCreate,
+    TrunksView,
+    TrunkView,
+)
+from shared import whose
+from shared.api import ApiError, ErrorView, principal, requires
+from shared.database import Database, NotFound, Transaction
+from shared.esl.errors import EslError
+
+log = structlog.get_logger()
+
+States = Callable[[list[str]], Mapping[str, str]]
+
+
+def blueprint(database: Database, states: States) -> Blueprint:
+    one = Blueprint("trunks", "trunks", url_prefix="/v1", description="Ways to the outside (O4).")
+
+    def with_state(trunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        try:
+            known = states([trunk["gateway"] for trunk in trunks if trunk["enabled"]])
+        except (EslError, ValueError) as error:
+            log.warning("the switch does not say how the trunks are", reason=str(error))
+            known = {}
+        return [{**trunk, "state": known.get(trunk["gateway"], "unknown")} for trunk in trunks]
+
+    def everything(company_id: int | None) -> Any:
+        wanted = whose.company(company_id)
+        with database.company(wanted) as tx:
+            trunks = trunk_settings.all_of(tx, wanted)
+        return {"trunks": with_state(trunks)}
+
+    def create(company_id: int | None, body: dict[str, Any]) -> Any:
+        wanted = whose.company(company_id)
+        with refusals(), database.company(wanted) as tx:
+            made = trunk_settings.create(tx, wanted, body, _actor())
+        return with_state([made])[0]
+
+    @contextmanager
+    def of(trunk_id: int) -> Iterator[tuple[Transaction, int]]:
+        company_id = principal().company_id
+        if company_id is None:
+            with database.platform() as tx:
+                found = tx.row("SELECT company_id FROM directory.trunks WHERE trunk_id = :id", id=trunk_id)
+            if found is None:
+                raise NotFound("no such trunk")
+            company_id = int(found.company_id)
+        with refusals(), database.company(company_id) as tx:
+            yield tx, company_id
+
+    @one.route("/trunks")
+    class Own(MethodView):
+        @requires("administrator")
+        @one.response(200, TrunksView, example={"trunks": [EXAMPLE]})
+        def get(self) -> Any:
+            """The company's trunks, in the order they are tried, with their state"""
+            return everything(None)
+
+        @requires("administrator")
+        @one.arguments(TrunkCreate, example=CREATE_EXAMPLE)
+        @one.response(201, TrunkView, example=EXAMPLE)
+        @one.alt_response(422, schema=ErrorView, description="a field that is wrong, or one trunk too many")
+        def post(self, body: dict[str, Any]) -> Any:
+            """One trunk more"""
+            return create(None, body)
+
+    @one.route("/companies/<int:company_id>/trunks")
+    class OfCompany(MethodView):
+        @requires("operator", "administrator")
+        @one.response(200, TrunksView, example={"trunks": [EXAMPLE]})
+        def get(self, company_id: int) -> Any:
+            """A company's trunks"""
+            return everything(company_id)
+
+        @requires("operator", "administrator")
+        @one.arguments(TrunkCreate, example=CREATE_EXAMPLE)
+        @one.response(201, TrunkView, example=EXAMPLE)
+        @one.alt_response(422, schema=ErrorView, description="a field that is wrong, or one trunk too many")
+        def post(self, body: dict[str, Any], company_id: int) -> Any:
+            """One trunk more for a company"""
+            return create(company_id, body)
+
+    @one.route("/trunks/<int:trunk_id>")
+    class One(MethodView):
+        @requires("operator", "administrator")
+        @one.response(200, TrunkView, example=EXAMPLE)
+        def get(self, trunk_id: int) -> Any:
+            """One trunk, with its state"""
+            with of(trunk_id) as (tx, company_id):
+                trunk = trunk_settings.one_of(tx, company_id, trunk_id)
+            return with_state([trunk])[0]
+
+        @requires("operator", "administrator")
+        @one.arguments(TrunkChange, example=CHANGE_EXAMPLE)
+        @one.response(200, TrunkView, example=EXAMPLE)
+        @one.alt_response(422, schema=ErrorView, description="a field that is wrong")
+        def patch(self, body: dict[str, Any], trunk_id: int) -> Any:
+            """Change the fields named"""
+            with of(trunk_id) as (tx, company_id):
+                trunk = trunk_settings.change(tx, company_id, trunk_id, body, _actor())
+            return with_state([trunk])[0]
+
+        @requires("operator", "administrator")
+        @one.response(204)
+        def delete(self, trunk_id: int) -> None:
+            """Remove it; calls over it that are up go on"""
+            with of(trunk_id) as (tx, company_id):
+                trunk_settings.delete(tx, company_id, trunk_id, _actor())
+
+    return one
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    try:
+        yield
+    except Refused as refused:
+        raise ApiError(422, refused.error, refused.message, field=refused.field, hint=refused.hint) from refused
+
+
+def _actor() -> Actor:
+    who = principal()
+    return Actor(who.role, who.subscriber_id, "http")
