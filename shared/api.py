@@ -209,12 +209,17 @@ def token_sha256(token: str) -> bytes:
 _BEARER = re.compile(r"Bearer ([A-Za-z0-9._~+/=-]{16,256})")
 
 
-def _authenticated(database: Database) -> Principal:
+def token_of_request() -> str:
+    """The bearer token as it was sent; '' when there is none."""
     match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    return match.group(1) if match else ""
+
+
+def _authenticated(database: Database) -> Principal:
+    token = token_of_request()
     found = database.call(
-        "SELECT role, company_id, subscriber_id FROM directory.token_principal(:sha256)",
-        sha256=token_sha256(match.group(1)),
-    ) if match else []
+        "SELECT role, company_id, subscriber_id FROM directory.token_principal(:sha256)", sha256=token_sha256(token),
+    ) if token else []
     if not found:
         raise ApiError(401, "unauthorized", "a valid bearer token is needed", field="Authorization",
                        hint="send the header 'Authorization: Bearer <token>'",

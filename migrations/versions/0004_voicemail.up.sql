@@ -191,6 +191,20 @@ GRANT SELECT (company_id, subscriber_id, enabled, on_always, on_busy, on_no_answ
     ON voicemail.mailboxes TO pbx_routing;
 GRANT SELECT ON voicemail.mailbox_routing, voicemail.mailbox_conditions TO pbx_routing;
 
+-- V6: a new PIN, for who resets a forgotten one (routing's accounts), which also ends a lock; false: no mailbox.
+CREATE FUNCTION voicemail.set_pin(of_company bigint, of_subscriber bigint, hash text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF hash NOT LIKE '$argon2id$%' THEN
+        RAISE EXCEPTION 'a PIN is kept as an argon2 hash' USING ERRCODE = 'check_violation';
+    END IF;
+    UPDATE voicemail.mailboxes b SET pin_hash = hash, pin_failures = 0, pin_locked_until = NULL
+    WHERE b.company_id = of_company AND b.subscriber_id = of_subscriber;
+    RETURN FOUND;
+END $$;
+REVOKE ALL ON FUNCTION voicemail.set_pin FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION voicemail.set_pin TO pbx_routing;
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON voicemail.mailboxes, voicemail.messages, voicemail.deliveries,
     voicemail.lamp_changes, voicemail.audio_to_erase TO pbx_voicemail;
 GRANT SELECT ON voicemail.message_counts TO pbx_voicemail;

@@ -18,11 +18,12 @@ from typing import Any
 import structlog
 import tenacity
 
-from services.voicemail import audio, smtp
+from services.voicemail import audio
 from services.voicemail.mail import Audio, MailFacts, compose
-from services.voicemail.retries import Failure, next_attempt_at
-from services.voicemail.smtp import SmtpServer
+from shared.mail_retries import Failure, next_attempt_at
+from shared.smtp import SmtpServer
 from services.voicemail.spool import Spool
+from shared import smtp
 from shared.database import Database, DatabaseUnavailable, Row
 
 log = structlog.get_logger()

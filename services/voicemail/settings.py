@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.voicemail.smtp import SmtpServer
 from shared.logs import LEVELS
 from shared.settings import Environment
+from shared.smtp import SmtpServer, read_server
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,7 @@ def read_worker(env: Environment) -> WorkerSettings:
         database_url=env.text("DATABASE_URL_VOICEMAIL"),
         broker_url=env.text("BROKER_URL"),
         spool=env.folder("SPOOL"),
-        smtp=SmtpServer(
-            host=env.text("SMTP_HOST"),
-            port=env.port("SMTP_PORT"),
-            user=env.text("SMTP_USER", ""),
-            password=env.text("SMTP_PASSWORD", ""),
-            tls=env.choice("SMTP_TLS", ("none", "starttls", "tls"), "none"),
-        ),
+        smtp=read_server(env),
         mail_from=env.text("MAIL_FROM", minimum_length=3),
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
     )

@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from services.voicemail.smtp import SmtpServer
+from shared.smtp import SmtpServer
 
 
 class MailServer:

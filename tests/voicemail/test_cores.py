@@ -24,7 +24,7 @@ from services.voicemail.mailbox import (
     reason_from,
 )
 from services.voicemail.recording import NotARecording, header_for, is_short, measure
-from services.voicemail.retries import GIVE_UP_AFTER, Failure, next_attempt_at
+from shared.mail_retries import GIVE_UP_AFTER, Failure, next_attempt_at
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import soundfile
 
-from services.voicemail import smtp
+from shared import smtp
 from services.voicemail.deliver import Mailer
 from services.voicemail.mailbox import LeftMessage
-from services.voicemail.smtp import SmtpServer
+from shared.smtp import SmtpServer
 from services.voicemail.spool import Spool
 from shared.database import Database
 from tests.voicemail.conftest import Company, Leave, Swept, tasks_of

@@ -16,6 +16,8 @@ from email.message import EmailMessage
 
 from celery.exceptions import SoftTimeLimitExceeded
 
+from shared.settings import Environment
+
 STEP_TIMEOUT_S = 20.0
 
 
@@ -27,6 +29,17 @@ class SmtpServer:
     password: str = ""
     tls: str = "none"
     """none, starttls or tls"""
+
+
+def read_server(env: Environment) -> SmtpServer:
+    """The mail server of the settings, the same for all who send mail."""
+    return SmtpServer(
+        host=env.text("SMTP_HOST"),
+        port=env.port("SMTP_PORT"),
+        user=env.text("SMTP_USER", ""),
+        password=env.text("SMTP_PASSWORD", ""),
+        tls=env.choice("SMTP_TLS", ("none", "starttls", "tls"), "none"),
+    )
 
 
 class NotSent(Exception):

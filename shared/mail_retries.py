@@ -2,7 +2,8 @@
 
 A server that answers 4xx is asked again once, soon, since greylisting wants just that; from then on at
 least half an hour lies between two attempts (RFC 5321, 4.5.4.1), for five days. A server that cannot be
-reached at all took no notice of us: it may be asked a few times more often before the same pace begins.
+reached at all took no notice of us: it may be asked a few times more often before the same pace begins. A mail
+that is soon of no use (a link that is valid for an hour) is given up earlier.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Failure(Enum):
 
 
 def next_attempt_at(
-    attempt: int, failed_at: datetime, first_tried_at: datetime, failure: Failure
+    attempt: int, failed_at: datetime, first_tried_at: datetime, failure: Failure,
+    give_up_after: timedelta = GIVE_UP_AFTER,
 ) -> datetime | None:
     """When to try again, or None once it has been tried long enough.
 
@@ -49,4 +51,4 @@ def next_attempt_at(
         minutes = _PACE[min(step, len(_PACE) - 1)] * 2 ** max(0, step - len(_PACE) + 1)
         wait = min(timedelta(minutes=min(minutes, 24 * 60)), SLOWEST)
     at = failed_at + wait
-    return at if at - first_tried_at <= GIVE_UP_AFTER else None
+    return at if at - first_tried_at <= give_up_after else None
