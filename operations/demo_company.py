@@ -127,6 +127,12 @@ def ensure(env: Mapping[str, str]) -> None:
                            domain=MUSTERBAU.sip_domain)
         _ensure_token(cursor, "demo admin", known["tokens"]["admin"], "administrator", musterbau, None)
         _ensure_token(cursor, "demo operator", known["tokens"]["operator"], "operator", None, None)
+        # Without passwords: "forgotten" sends a link to the local mailbox.
+        for role, company_id, name, address in (("administrator", musterbau, "admin", f"admin@{MUSTERBAU.sip_domain}"),
+                                                ("operator", None, "operator", "operator@example.test")):
+            cursor.execute("INSERT INTO directory.logins (role, company_id, login_name, name, email, language)"
+                           " VALUES (%s, %s, %s, %s, %s, 'de') ON CONFLICT DO NOTHING",
+                           (role, company_id, name, name.capitalize(), address))
 
 
 @contextmanager

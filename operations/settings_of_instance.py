@@ -22,6 +22,7 @@ MAY_BE_GIVEN = (
     "PBX_ESL_HOST", "PBX_ESL_PORT", "PBX_ESL_PASSWORD",
     "PBX_HOME_COUNTRY", "PBX_CALLBACK_DIAL_WITHIN_S", "PBX_CALLBACK_KEEP_DAYS",
     "PBX_SMTP_HOST", "PBX_SMTP_PORT", "PBX_SMTP_USER", "PBX_SMTP_PASSWORD", "PBX_SMTP_TLS", "PBX_MAIL_FROM",
+    "PBX_PUBLIC_URL",
 )
 
 # Everything of an instance that listens, and for what; (variable, purpose, UDP too).

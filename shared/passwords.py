@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 import argon2
 import gevent
@@ -88,7 +89,7 @@ def pin_problem(pin: str, digits_at_least: int = PIN_DIGITS_USUAL, numbers: Iter
         return f"must have from {digits_at_least} to {PIN_DIGITS[1]} digits"
     if any(pin == pin[:length] * (len(pin) // length) for length in range(1, len(pin) // 2 + 1)):
         return "must not repeat the same digits"
-    steps = {(int(after) - int(before)) % 10 for before, after in zip(pin, pin[1:], strict=False)}
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(pin)}
     if steps in ({1}, {9}):
         return "must not count up or down"
     if any(number.endswith(pin) or (len(number) >= 2 and pin == number * (len(pin) // len(number)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from environs import Env, EnvError
-from marshmallow.validate import Length, OneOf, Range
+from marshmallow.validate import Length, OneOf, Range, Regexp
 
 T = TypeVar("T")
 
@@ -49,6 +49,11 @@ class Environment:
     def whole_number(self, name: str, default: int, *, at_least: int, at_most: int) -> int:
         rule = Range(min=at_least, max=at_most, error=f"must be from {at_least} to {at_most}")
         return self._env.int(name, default, validate=rule)
+
+    def web_address(self, name: str, default: str) -> str:
+        """http:// or https://, without a closing slash."""
+        rule = Regexp(r"\Ahttps?://[^\s/?#]+(/[^\s?#]*)?\Z", error="must be an address such as https://pbx.example.com")
+        return self._env.str(name, default, validate=rule).rstrip("/")
 
     def folder(self, name: str) -> Path:
         """An absolute path to a folder that exists."""

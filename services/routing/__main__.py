@@ -16,13 +16,10 @@ import structlog
 from gevent import Timeout
 from gevent.event import Event
 
+from services.routing import api as http
 from services.routing import commands, ends, question, registrations
-from services.routing.api import audit as audit_api
-from services.routing.api import call_log as call_log_api
+from services.routing.accounts import resets
 from services.routing.api import explain as explain_api
-from services.routing.api import feature_codes as feature_codes_api
-from services.routing.api import forwardings as forwardings_api
-from services.routing.api import settings as settings_api
 from services.routing.api import trunks as trunks_api
 from services.routing.bookkeeping import Bookkeeping
 from services.routing.call import Answer, Answers
@@ -73,7 +70,8 @@ class Service:
         self._database = Database(settings.database_url, pool_size=20, statement_timeout_ms=2000)
         self._directory = Directory(self._database, Memory())
         self._ringing = Ringing()
-        self._relay = Relay(self._database, "routing", celery_app("routing", settings.broker_url, [QUEUE]))
+        self._relay = Relay(self._database, "routing", celery_app(
+            "routing", settings.broker_url, [QUEUE, resets.QUEUE]))
         self._recorder = Recorder(self._database, Path(settings.run_folder, "call-records"), self._relay)
         self._bus = EventBus(settings.broker_url)
         self._served = Served(Path(settings.run_folder, f"directory-served-{settings.directory_port}"))
@@ -101,11 +99,7 @@ class Service:
             "routing", database=self._database, title="Routing",
             readiness_checks={"switch": lambda: self._client.connected},
         )
-        api.register_blueprint(forwardings_api.blueprint(self._database, self._bus.publish))
-        api.register_blueprint(feature_codes_api.blueprint(self._database))
-        api.register_blueprint(settings_api.blueprint(self._database, self._bus.publish))
-        api.register_blueprint(audit_api.blueprint(self._database))
-        api.register_blueprint(call_log_api.blueprint(self._database))
+        http.register(self._app, api, self._database, self._bus.publish)
         explainer = Explainer(
             self._database, self._answers, self._switch_directory.entry,
             lambda devices, domain: registered(self._client, devices, domain))
@@ -119,7 +113,7 @@ class Service:
             self._switch_directory.start()
             self._served.open()
             self._calls.start()
-            http = serve(self._app, settings.bind, settings.http_port)
+            server = serve(self._app, settings.bind, settings.http_port)
             self._client.start()
             if not self._client.wait_connected(_SWITCH_WITHIN_S):
                 log.warning("switch not reached yet", host=settings.esl_host, port=settings.esl_port)
@@ -140,7 +134,7 @@ class Service:
             signal.signal(number, lambda *_: stopping.set())
         stopping.wait()
         self._calls.drain(_DRAIN_S)
-        http.stop(timeout=2)
+        server.stop(timeout=2)
         self._switch_directory.stop()
         self._client.stop()
         for part in reversed(parts):

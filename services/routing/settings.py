@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shared.logs import LEVELS
 from shared.settings import Environment, load
+from shared.smtp import SmtpServer, read_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,17 @@ class Settings:
     log_level: str
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    database_url: str
+    broker_url: str
+    smtp: SmtpServer
+    mail_from: str
+    public_url: str
+    """What people reach routing's HTTP under; links in mails begin with it."""
+    log_level: str
+
+
 def read(environment: Environment) -> Settings:
     return Settings(
         database_url=environment.text("DATABASE_URL_ROUTING"),
@@ -40,6 +52,19 @@ def read(environment: Environment) -> Settings:
         directory_secret=environment.text("DIRECTORY_SECRET", minimum_length=16),
         home_country=environment.choice("HOME_COUNTRY", ("DE", "AT", "CH", "FR", "GB", "IT", "NL", "US"), "DE"),
         run_folder=environment.folder("RUN"),
+        log_level=environment.choice("LOG_LEVEL", LEVELS, "info"),
+    )
+
+
+def read_worker(environment: Environment) -> WorkerSettings:
+    bind, port = environment.text("BIND", "127.0.0.1"), environment.port("ROUTING_HTTP_PORT")
+    host = "127.0.0.1" if bind in ("0.0.0.0", "::") else bind
+    return WorkerSettings(
+        database_url=environment.text("DATABASE_URL_ROUTING"),
+        broker_url=environment.text("BROKER_URL"),
+        smtp=read_server(environment),
+        mail_from=environment.text("MAIL_FROM", minimum_length=3),
+        public_url=environment.web_address("PUBLIC_URL", f"http://{host}:{port}"),
         log_level=environment.choice("LOG_LEVEL", LEVELS, "info"),
     )
 

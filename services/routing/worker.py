@@ -1,4 +1,5 @@
-"""The Celery worker of `calls.record`: writes the record of calls from what routing and the switch reported.
+"""The Celery worker of `calls.record` and `routing.mail`: writes the record of calls from what routing and the switch
+reported, and sends the mails about forgotten passwords and PINs.
 
 python -m services.routing.worker
 """
@@ -11,13 +12,15 @@ import structlog
 from celery import Celery, Task
 
 from services.routing import call_log
+from services.routing.accounts import resets, tasks
+from services.routing.accounts.mailer import ResetMailer
 from services.routing.record import QUEUE, TASK
-from services.routing.settings import Settings, load_settings
+from services.routing.settings import WorkerSettings, read_worker
 from shared import logs
 from shared.broker import celery_app
 from shared.database import Database, DatabaseError, DatabaseUnavailable, wait_until_reachable
 from shared.metrics import Counter
-from shared.settings import stop_start
+from shared.settings import load, stop_start
 
 log = structlog.get_logger()
 
@@ -28,8 +31,9 @@ _AGAIN_AFTER_S = 5
 _REFUSALS = (DatabaseError, KeyError, TypeError, ValueError, AttributeError)
 
 
-def build(settings: Settings, database: Database) -> Celery:
-    app = celery_app("routing", settings.broker_url, [QUEUE])
+def build(settings: WorkerSettings, database: Database) -> Celery:
+    app = celery_app("routing", settings.broker_url, [QUEUE, resets.QUEUE])
+    tasks.register(app, database, ResetMailer(database, settings.smtp, settings.mail_from, settings.public_url))
 
     @app.task(name=TASK, bind=True, max_retries=None)
     def record_calls(task: Task, company_id: int, records: list[dict[str, Any]]) -> None:
@@ -57,12 +61,12 @@ def write_what_is_good(database: Database, company_id: int, records: list[dict[s
 
 
 def main() -> None:
-    settings = load_settings()
+    settings = load(read_worker)
     logs.configure("routing-worker", settings.log_level)
     database = Database(settings.database_url)
     wait_until_reachable(database, stop_start)
     build(settings, database).worker_main([
-        "worker", "--queues", QUEUE, "--pool", "gevent", "--concurrency", str(_TOGETHER),
+        "worker", "--queues", f"{QUEUE},{resets.QUEUE}", "--pool", "gevent", "--concurrency", str(_TOGETHER),
         "--hostname", "routing@%h", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
     ])
 

@@ -20,11 +20,11 @@ import tenacity
 
 from services.voicemail import audio
 from services.voicemail.mail import Audio, MailFacts, compose
-from shared.mail_retries import Failure, next_attempt_at
-from shared.smtp import SmtpServer
 from services.voicemail.spool import Spool
 from shared import smtp
 from shared.database import Database, DatabaseUnavailable, Row
+from shared.mail_retries import Failure, next_attempt_at
+from shared.smtp import SmtpServer
 
 log = structlog.get_logger()
 

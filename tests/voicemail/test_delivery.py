@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import soundfile
 
-from shared import smtp
 from services.voicemail.deliver import Mailer
 from services.voicemail.mailbox import LeftMessage
-from shared.smtp import SmtpServer
 from services.voicemail.spool import Spool
+from shared import smtp
 from shared.database import Database
+from shared.smtp import SmtpServer
 from tests.voicemail.conftest import Company, Leave, Swept, tasks_of
 from tests.voicemail.mail_server import MailServer
 

@@ -63,7 +63,8 @@ def log_in(database: Database, typed: str, password: str, address: str, label: s
     with scope(database, account.company_id) as tx:
         limits.begin_anew(tx, limits.LOG_IN, (typed, account.login_name, account.email))
         tx.execute(
-            "INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id, label, expires_at, login_id)"
+            "INSERT INTO directory.api_tokens"
+            " (token_sha256, role, company_id, subscriber_id, label, expires_at, login_id)"
             " VALUES (:sha256, :role, :company_id, :subscriber_id, :label, :expires_at, :login_id)",
             sha256=token_sha256(token), role=account.role, company_id=account.company_id,
             subscriber_id=account.subscriber_id, label=label, expires_at=expires_at, login_id=account.login_id)

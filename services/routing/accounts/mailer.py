@@ -60,14 +60,16 @@ class ResetMailer:
         except ClaimLost:
             return None
         except smtp.RefusedForGood as error:
-            return self._over(claimed, "refused", error.reply)
+            self._over(claimed, "refused", error.reply)
+            return None
         except smtp.RefusedForNow as error:
             return self._later(claimed, Failure.REFUSED_FOR_NOW, error.reply)
         except smtp.Unreachable as error:
             return self._later(claimed, Failure.UNREACHABLE, error.reply)
         except smtp.Unclear as error:
             return self._later(claimed, Failure.UNCLEAR, error.reply)
-        return self._over(claimed, "sent", reply)
+        self._over(claimed, "sent", reply)
+        return None
 
     def _claim(self, reset_id: str) -> Row | float | None:
         with self._database.platform() as tx:
@@ -98,7 +100,8 @@ class ResetMailer:
         now = self._now()
         at = next_attempt_at(claimed.mail_attempts, now, claimed.created_at, failure, GIVE_UP_AFTER)
         if at is None:
-            return self._over(claimed, "given_up", reply)
+            self._over(claimed, "given_up", reply)
+            return None
         self._note(claimed, "waiting", reply)
         log.info("reset mail later", reset_id=str(claimed.reset_id), reason=reply)
         return (at - now).total_seconds()

@@ -29,7 +29,7 @@ def one(tx: Transaction, login_id: int) -> Row:
 
 
 def create(tx: Transaction, company_id: int | None, wanted: dict[str, Any]) -> Row:
-    """Without a password: a reset by mail gives the first one. Raises Refused."""
+    """Without a password: a reset by mail gives the first one. Raises Refused, RuleBroken."""
     if wanted["subscriber_id"] is None:
         wanted = {**wanted, "language": wanted["language"] or "de"}
     elif tx.row("SELECT 1 AS there FROM directory.subscribers"
@@ -39,18 +39,15 @@ def create(tx: Transaction, company_id: int | None, wanted: dict[str, Any]) -> R
     else:
         wanted = {**wanted, "language": None}
     columns = ("role", "subscriber_id", "login_name", "name", "email", "language")
-    try:
-        made = tx.one(
-            f"INSERT INTO directory.logins (company_id, {', '.join(columns)})"
-            f" VALUES (:company_id, {', '.join(f':{name}' for name in columns)}) RETURNING login_id",
-            company_id=company_id, **{name: wanted[name] for name in columns})
-    except RuleBroken as error:
-        raise _said(error) from error
+    made = tx.one(
+        f"INSERT INTO directory.logins (company_id, {', '.join(columns)})"
+        f" VALUES (:company_id, {', '.join(f':{name}' for name in columns)}) RETURNING login_id",
+        company_id=company_id, **{name: wanted[name] for name in columns})
     return one(tx, made.login_id)
 
 
 def change(tx: Transaction, login_id: int, changes: dict[str, Any]) -> Row:
-    """A change of role ends the tokens of the old one. Raises NotFound, Refused."""
+    """A change of role ends the tokens of the old one. Raises NotFound, Refused, RuleBroken."""
     before = one(tx, login_id)
     for field in ("name", "email", "language"):
         if field in changes and before.subscriber_id is not None:
@@ -61,12 +58,9 @@ def change(tx: Transaction, login_id: int, changes: dict[str, Any]) -> Row:
         if changes["role"] == "subscriber" and before.subscriber_id is None:
             raise Refused("invalid_field", "role", "role: a subscriber is a person")
     if changes:
-        try:
-            tx.execute(
-                f"UPDATE directory.logins SET {', '.join(f'{name} = :{name}' for name in changes)} WHERE login_id = :id",
-                id=login_id, **changes)
-        except RuleBroken as error:
-            raise _said(error) from error
+        tx.execute(
+            f"UPDATE directory.logins SET {', '.join(f'{name} = :{name}' for name in changes)} WHERE login_id = :id",
+            id=login_id, **changes)
     if changes.get("role", before.role) != before.role:
         tx.execute("DELETE FROM directory.api_tokens WHERE login_id = :id", id=login_id)
     return one(tx, login_id)
@@ -81,7 +75,8 @@ def delete(tx: Transaction, login_id: int) -> None:
     tx.execute("DELETE FROM directory.logins WHERE login_id = :id", id=login_id)
 
 
-def _said(error: RuleBroken) -> Refused:
+def said(error: RuleBroken) -> Refused:
+    """What the schema's rules say to a person; they show when the transaction ends."""
     if error.constraint == "logins_login_name_key":
         return Refused("taken", "login_name", "login_name: somebody else has it")
     if error.constraint == "logins_company_id_subscriber_id_key":

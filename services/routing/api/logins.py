@@ -23,7 +23,7 @@ from services.routing.schemas.accounts import (
 )
 from shared import whose
 from shared.api import ApiError, ErrorView, principal, requires
-from shared.database import Database
+from shared.database import Database, RuleBroken
 
 _ASKED = {"message": "a mail with a link is on its way"}
 
@@ -64,6 +64,8 @@ def blueprint(database: Database) -> Blueprint:
                     made = people.create(tx, company_id, body)
             except Refused as error:
                 raise refused(error) from error
+            except RuleBroken as error:
+                raise refused(people.said(error)) from error
             return made, 201, {"Location": f"/v1/logins/{made.login_id}"}
 
     @logins.route("/<int:login_id>")
@@ -86,6 +88,8 @@ def blueprint(database: Database) -> Blueprint:
                     return people.change(tx, login_id, body)
             except Refused as error:
                 raise refused(error) from error
+            except RuleBroken as error:
+                raise refused(people.said(error)) from error
 
         @requires("operator", "administrator")
         @logins.response(204)
