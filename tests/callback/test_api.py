@@ -192,7 +192,7 @@ def test_an_administrator_asks_in_the_name_of_his_own_people_only(web: Web, owne
     owner("INSERT INTO directory.devices (company_id, device_id, subscriber_id, sip_ha1, lamp_key)"
           " VALUES (%s, 'muehle-desk', %s, repeat('0', 32), 'lampkey00001') ON CONFLICT DO NOTHING",
           stranger.company_id, stranger.subscriber_id)
-    theirs = web.post({"target": "22"}, token=stranger.token).json["id"]
+    theirs = web.post({"target": "0171 5550100"}, token=stranger.token).json["id"]
     assert web.get(f"/{theirs}", token=token).status_code == 404
     assert web.delete(theirs, token=token).status_code == 404
     assert web.delete(asked.json["id"], token=token).status_code == 200
