@@ -35,6 +35,7 @@ from werkzeug.exceptions import HTTPException
 from shared import metrics
 from shared.database import Database, DatabaseUnavailable, NotFound, RuleBroken
 from shared.health import Check, readiness
+from shared.priority import Wsgi
 
 log = structlog.get_logger()
 
@@ -177,7 +178,7 @@ def create_app(service: str, *, database: Database, readiness_checks: Mapping[st
     return app, api
 
 
-def serve(app: Flask, host: str, port: int) -> WSGIServer:
+def serve(app: Wsgi, host: str, port: int) -> WSGIServer:
     """A started server; OSError names the port when it is taken."""
     server = WSGIServer((host, port), app, log=None, error_log=None)
     try:

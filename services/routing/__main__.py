@@ -40,6 +40,7 @@ from shared.esl.events import Event as SwitchEvent
 from shared.esl.server import OutboundServer
 from shared.metrics import SHORT_TIMES_S, Counter, Histogram
 from shared.outbox import Relay
+from shared.priority import CallsFirst
 from shared.settings import stop_start
 
 log = structlog.get_logger()
@@ -81,6 +82,7 @@ class Service:
         )
         api.register_blueprint(forwardings_api.blueprint(self._database, self._bus.publish))
         api.register_blueprint(call_log_api.blueprint(self._database))
+        self._calls_first = CallsFirst()
 
     def run(self) -> None:
         settings = self._settings
@@ -89,7 +91,7 @@ class Service:
             self._switch_directory.start()
             self._served.open()
             self._calls.start()
-            http = serve(self._app, settings.bind, settings.http_port)
+            http = serve(self._calls_first.wsgi(self._app), settings.bind, settings.http_port)
             self._client.start()
             if not self._client.wait_connected(_SWITCH_WITHIN_S):
                 log.warning("switch not reached yet", host=settings.esl_host, port=settings.esl_port)
@@ -104,6 +106,8 @@ class Service:
         # What start-up left stays for ever: the collector need not walk it in the middle of a call.
         gc.collect()
         gc.freeze()
+        if settings.calls_first:
+            self._calls_first.begin()
         log.info("routing is up", call_port=settings.call_port, http_port=settings.http_port)
         stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
