@@ -36,6 +36,7 @@ from werkzeug.routing import IntegerConverter, Map
 from shared import metrics
 from shared.database import Database, DatabaseUnavailable, NotFound, RuleBroken
 from shared.health import Check, readiness
+from shared.priority import Wsgi
 
 log = structlog.get_logger()
 
@@ -191,7 +192,7 @@ class _Id(IntegerConverter):
         super().__init__(map, *args, **{"max": 2 ** 63 - 1, **kwargs})
 
 
-def serve(app: Flask, host: str, port: int) -> WSGIServer:
+def serve(app: Wsgi, host: str, port: int) -> WSGIServer:
     """A started server; OSError names the port when it is taken."""
     server = WSGIServer((host, port), app, log=None, error_log=None)
     try:

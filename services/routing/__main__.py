@@ -50,6 +50,7 @@ from shared.esl.events import Event as SwitchEvent
 from shared.esl.server import OutboundServer
 from shared.metrics import SHORT_TIMES_S, Counter, Histogram
 from shared.outbox import Relay
+from shared.priority import CallsFirst
 from shared.settings import stop_start
 
 log = structlog.get_logger()
@@ -105,6 +106,7 @@ class Service:
             lambda devices, domain: registered(self._client, devices, domain))
         api.register_blueprint(explain_api.blueprint(self._database, explainer))
         api.register_blueprint(trunks_api.blueprint(self._database, self._gateways.states))
+        self._calls_first = CallsFirst()
 
     def run(self) -> None:
         settings = self._settings
@@ -113,7 +115,7 @@ class Service:
             self._switch_directory.start()
             self._served.open()
             self._calls.start()
-            server = serve(self._app, settings.bind, settings.http_port)
+            server = serve(self._calls_first.wsgi(self._app), settings.bind, settings.http_port)
             self._client.start()
             if not self._client.wait_connected(_SWITCH_WITHIN_S):
                 log.warning("switch not reached yet", host=settings.esl_host, port=settings.esl_port)
@@ -128,6 +130,8 @@ class Service:
         # What start-up left stays for ever: the collector need not walk it in the middle of a call.
         gc.collect()
         gc.freeze()
+        if settings.calls_first:
+            self._calls_first.begin()
         log.info("routing is up", call_port=settings.call_port, http_port=settings.http_port)
         stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):

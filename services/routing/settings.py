@@ -23,6 +23,7 @@ class Settings:
     directory_port: int
     directory_secret: str
     home_country: str
+    calls_first: bool
     run_folder: Path
     log_level: str
 
@@ -51,6 +52,7 @@ def read(environment: Environment) -> Settings:
         directory_port=environment.port("DIRECTORY_PORT"),
         directory_secret=environment.text("DIRECTORY_SECRET", minimum_length=16),
         home_country=environment.choice("HOME_COUNTRY", ("DE", "AT", "CH", "FR", "GB", "IT", "NL", "US"), "DE"),
+        calls_first=environment.choice("CALLS_FIRST", ("yes", "no"), "yes") == "yes",
         run_folder=environment.folder("RUN"),
         log_level=environment.choice("LOG_LEVEL", LEVELS, "info"),
     )
