@@ -88,7 +88,6 @@ class CompanyPart(Schema):
     language = Text(load_default="de", validate=language)
     mobile_integration = fields.Boolean(load_default=False)
     classes = fields.List(Text(validate=validate.OneOf(CLASSES)), load_default=lambda: ["national", "mobile"])
-    max_external_calls_per_minute = fields.Integer(load_default=100, validate=validate.Range(1, 100_000))
     settings = fields.Dict(keys=Text(), values=fields.Raw(), load_default=dict)
 
 

@@ -14,12 +14,11 @@ def of(tx: Transaction, company_id: int) -> State:
     """Without settings: those are read by their features (settings.py). One query a kind."""
     state = State()
     for row in tx.rows(
-            "SELECT name, language, mobile_integration, allowed_classes, max_external_calls_per_minute"
-            " FROM directory.companies WHERE company_id = :id", id=company_id):
+            "SELECT name, language, mobile_integration, allowed_classes FROM directory.companies"
+            " WHERE company_id = :id", id=company_id):
         state.put(Kind.COMPANY, (), {
             "name": row.name, "language": row.language, "mobile_integration": row.mobile_integration,
-            "classes": sorted(set(row.allowed_classes)),
-            "max_external_calls_per_minute": row.max_external_calls_per_minute})
+            "classes": sorted(set(row.allowed_classes))})
     for row in tx.rows(
             f"SELECT name, position, password, {', '.join(TRUNK_FIELDS)} FROM directory.trunks"
             " WHERE company_id = :id ORDER BY position", id=company_id):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -16,6 +16,7 @@ from services.routing.apply.batch import Batch
 from services.routing.apply.document import wrong_of
 from services.routing.apply.marks import Path, Source, Wrong
 from services.routing.apply.state import Action, Change, Key, Kind, State
+from services.routing.feature_codes import BY_FUNCTION
 from services.routing.features import FEATURES, Feature, Refused, Scope, Whose
 from services.routing.features.place import Place
 from shared.database import Transaction
@@ -27,6 +28,10 @@ ELSEWHERE = {
     "number_classes": "`classes` of the company",
 }
 """Settings that stand in the file as fields of their owner."""
+_PROFILES = "barring_profiles"
+_CODES = "feature_codes"
+_MOMENTARY = {"night_service": ("by_hand",)}
+"""What people do during the day: only a file that names it changes it, and no export holds it."""
 
 
 @dataclass(frozen=True)
@@ -89,28 +94,32 @@ def put(tx: Transaction, company_id: int, wanted: State, source: Source, *, prun
     if prune:
         for owner, feature_name in _set_but_not_named(batch, company_id, wanted, there):
             named.setdefault(feature_name, []).append((owner, {}, ()))
-    changes: list[Change] = []
-    for feature_name, feature in FEATURES.items():
+    changes: dict[Key, Change] = {}
+    # Profiles that go are the last to go: whoever had one has another by then.
+    for feature_name, adding in (*((name, name == _PROFILES) for name in FEATURES), *([(_PROFILES, False)] * prune)):
         untouched: dict[Scope, dict[str, Any]] = {}
         for owner, resource, path in sorted(named.get(feature_name, ()), key=lambda one: _RANK[one[0].whose.scope]):
             try:
-                change = _put_one(batch, feature, owner, resource, untouched)
+                change = _put_one(batch, FEATURES[feature_name], owner, resource, untouched, adding)
             except ValidationError as error:
                 wrong.extend(wrong_of(source, error, path))
             except Refused as refused:
                 wrong.append(source.wrong((*path, *_parts(refused.field)), refused.message))
             else:
                 if change is not None:
-                    changes.append(change)
+                    first = changes.pop(change.key, change)
+                    if first.old != change.new:
+                        changes[change.key] = replace(change, old=first.old)
     batch.flush()
-    return changes, wrong
+    return list(changes.values()), list(dict.fromkeys(wrong))
 
 
 _RANK = {Scope.COMPANY: 0, Scope.SITE: 1, Scope.SUBSCRIBER: 2}
 
 
 def _put_one(batch: Batch, feature: Feature, owner: Owner, resource: Any,
-             untouched: dict[Scope, dict[str, Any]]) -> Change | None:
+             untouched: dict[Scope, dict[str, Any]], adding: bool) -> Change | None:
+    """adding: what the resource does not name stays (profiles)."""
     scope = owner.whose.scope
     if not owner.is_new:
         old = feature.read(batch, owner.whose)
@@ -120,11 +129,33 @@ def _put_one(batch: Batch, feature: Feature, owner: Owner, resource: Any,
         old = feature.read(batch, owner.whose)
         untouched[scope] = copy.deepcopy(old)
     before = copy.deepcopy(old)
-    new = feature.settle(owner.place, feature.schema().load(fitted(feature.schema(), resource)), old)
+    loaded = feature.schema().load(fitted(feature.schema(), resource))
+    for momentary in _MOMENTARY.get(feature.name, ()):
+        if momentary not in resource:
+            loaded[momentary] = old[momentary]
+    if feature.name == _CODES:
+        loaded["codes"] = dict.fromkeys(old["codes"]) | loaded["codes"]
+    if adding:
+        names = {profile["name"] for profile in loaded["profiles"]}
+        loaded["profiles"] += [copy.deepcopy(one) for one in old["profiles"] if one["name"] not in names]
+    new = feature.settle(owner.place, loaded, old)
     if new == before:
         return None
     feature.write(batch, owner.whose, new, old)
-    return Change(Kind.SETTING, (*owner.key, feature.name), Action.CHANGE, old=before, new=new)
+    return Change(Kind.SETTING, (*owner.key, feature.name), Action.CHANGE, old=portable(feature.name, before),
+                  new=portable(feature.name, new))
+
+
+def portable(name: str, resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The resource as it means the same in another database, and tomorrow."""
+    kept = {field: value for field, value in resource.items() if field not in _MOMENTARY.get(name, ())}
+    if name == _PROFILES:
+        kept["profiles"] = [{field: value for field, value in profile.items() if field != "id"}
+                            for profile in kept["profiles"]]
+    if name == _CODES:
+        kept["codes"] = {function: code for function, code in kept["codes"].items()
+                         if code != BY_FUNCTION[function].code}
+    return kept
 
 
 def _not_here(scope: str, name: str) -> str | None:
@@ -187,14 +218,9 @@ def resources(tx: Transaction, company_id: int, there: Mapping[tuple[str, str], 
         if owner.whose.subscriber_id is not None and owner.whose.subscriber_id not in people:
             continue
         for name in of_scope(owner.whose.scope):
-            resource = FEATURES[name].read(tx, owner.whose)
-            if resource != never_set(FEATURES[name]):
+            resource = portable(name, FEATURES[name].read(tx, owner.whose))
+            if resource != portable(name, FEATURES[name].schema().load({})):
                 yield owner, name, resource
-
-
-def never_set(feature: Feature) -> dict[str, Any]:
-    loaded: dict[str, Any] = feature.schema().load({})
-    return loaded
 
 
 def _set_but_not_named(tx: Transaction, company_id: int, wanted: State,

@@ -19,7 +19,7 @@ from shared.phone_number import InvalidNumber, PhoneNumber
 
 MOST_ADDITIONAL_NUMBERS = 10
 MOST_NUMBERS_OF_A_POOL = 1_000_000
-COMPANY_FIELDS = ("name", "language", "mobile_integration", "classes", "max_external_calls_per_minute")
+COMPANY_FIELDS = ("name", "language", "mobile_integration", "classes")
 
 
 @dataclass(frozen=True, slots=True)

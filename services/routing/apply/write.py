@@ -71,9 +71,9 @@ def write(tx: Transaction, company_id: int, domain: str, changes: Sequence[Chang
 def create_company(tx: Transaction, domain: str, fields: Mapping[str, Any]) -> int:
     """The transaction is one for all companies until then, and the new company's afterwards."""
     row = tx.one(
-        "INSERT INTO directory.companies (name, sip_domain, language, mobile_integration, allowed_classes,"
-        " max_external_calls_per_minute) VALUES (:name, :domain, :language, :mobile_integration, :classes,"
-        " :max_external_calls_per_minute) RETURNING company_id", domain=domain, **fields)
+        "INSERT INTO directory.companies (name, sip_domain, language, mobile_integration, allowed_classes)"
+        " VALUES (:name, :domain, :language, :mobile_integration, :classes) RETURNING company_id",
+        domain=domain, **fields)
     company_id = int(row.company_id)
     narrow(tx, company_id)
     return company_id
@@ -101,8 +101,7 @@ def _put_company(tx: Transaction, company_id: int, changes: Sequence[Change]) ->
         if change.action is Action.CHANGE:
             tx.execute(
                 "UPDATE directory.companies SET name = :name, language = :language,"
-                " mobile_integration = :mobile_integration, allowed_classes = :classes,"
-                " max_external_calls_per_minute = :max_external_calls_per_minute WHERE company_id = :company_id",
+                " mobile_integration = :mobile_integration, allowed_classes = :classes WHERE company_id = :company_id",
                 company_id=company_id, **change.new)
 
 
