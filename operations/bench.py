@@ -30,9 +30,17 @@ def main(words: list[str]) -> int:
     }
     if instance.load("dev").supervisor.alive() if (instance.run_folder("dev") / "env").exists() else False:
         say("  The suite of `make up` is running and takes part of the machine: `make down` first for good figures.")
-    measures: list[tuple[str, Callable[[], dict[str, Any]]]] = [("events a second, and memory in a flood", _events)]
+    measures: list[tuple[str, Callable[[], dict[str, Any]]]] = [
+        ("a decision", _decision),
+        ("a call's look-up among a thousand people and a million", lambda: _lookup(few)),
+        ("a company of 10,000 people from a file", lambda: _apply(few)),
+        ("events a second, and memory in a flood", _events),
+    ]
     if real:
-        measures.append(("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)))
+        measures += [
+            ("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)),
+            ("calls at 60 a second, through routing and past it", lambda: _routing_capacity(few)),
+        ]
     else:
         say("  There is no FreeSWITCH on this machine: what needs one is left out.")
     failed = 0
@@ -54,6 +62,30 @@ def _events() -> dict[str, Any]:
     from tests.bench import events
 
     return events.figures()
+
+
+def _decision() -> dict[str, Any]:
+    from tests.bench import decision
+
+    return decision.measure()
+
+
+def _lookup(few: bool) -> dict[str, Any]:
+    from tests.bench import lookup
+
+    return lookup.measure((1_000, 5_000)) if few else lookup.measure()
+
+
+def _apply(few: bool) -> dict[str, Any]:
+    from tests.bench import apply
+
+    return apply.measure(200) if few else apply.measure()
+
+
+def _routing_capacity(few: bool) -> dict[str, Any]:
+    from tests.bench import routing_setup
+
+    return {"routing_max_cps": routing_setup.capacity(1, 5) if few else routing_setup.capacity()}
 
 
 def _routing_setup(few: bool) -> dict[str, Any]:
