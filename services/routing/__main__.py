@@ -20,6 +20,7 @@ from services.routing import api as http
 from services.routing import commands, ends, question, registrations
 from services.routing.accounts import resets
 from services.routing.api import explain as explain_api
+from services.routing.api import timetable as timetable_api
 from services.routing.api import trunks as trunks_api
 from services.routing.bookkeeping import Bookkeeping
 from services.routing.call import Answer, Answers
@@ -28,6 +29,7 @@ from services.routing.directory import Directory
 from services.routing.emergencies import Emergencies
 from services.routing.explain.account import Explainer
 from services.routing.explain.handsets import registered
+from services.routing.explain.weekly import Timetables
 from services.routing.gateways import Gateways
 from services.routing.limits import Limits
 from services.routing.memory import Memory
@@ -104,7 +106,10 @@ class Service:
         explainer = Explainer(
             self._database, self._answers, self._switch_directory.entry,
             lambda devices, domain: registered(self._client, devices, domain))
+        timetables = Timetables(
+            self._database, self._answers, self._switch_directory.entry, pause=lambda: gevent.sleep(0))
         api.register_blueprint(explain_api.blueprint(self._database, explainer))
+        api.register_blueprint(timetable_api.blueprint(self._database, timetables))
         api.register_blueprint(trunks_api.blueprint(self._database, self._gateways.states))
         self._calls_first = CallsFirst()
 
