@@ -14,10 +14,14 @@ LANGUAGE = {"bernd": "en"}
 
 
 def dials(stage: Stage, *codes: tuple[str, str, Sequence[str]]) -> None:
-    """(who, what he dials, prompts he hears), all at the same time: each in his own language, to the end."""
-    calls = [stage.telephones[who].register().dial(code) for who, code, _ in codes]
-    recordings = [starts_hearing(call) for call in calls]
-    for call, recording, (who, _, prompts) in zip(calls, recordings, codes, strict=True):
+    """(who, what he dials, prompts he hears), soon after one another: each in his own language, to the end."""
+    for who in {who for who, _, _ in codes}:
+        stage.telephones[who].register()
+    dialled = []
+    for who, code, prompts in codes:
+        call = stage.telephones[who].dial(code)
+        dialled.append((call, starts_hearing(call), who, prompts))
+    for call, recording, who, prompts in dialled:
         says_in_full(call, recording, LANGUAGE.get(who, "de"), prompts)
 
 
