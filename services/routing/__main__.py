@@ -47,6 +47,7 @@ from shared.database import Database, wait_until_reachable
 from shared.dialling import UndiallableError
 from shared.esl.call import OutboundCall
 from shared.esl.client import InboundClient
+from shared.esl.commands import Command
 from shared.esl.errors import AuthenticationFailed, EslError
 from shared.esl.events import Event as SwitchEvent
 from shared.esl.server import OutboundServer
@@ -167,6 +168,8 @@ class Service:
         ANSWERED.labels(answer.variables["pbx_step"]).inc()
         if answer.ring is not None:
             self._ringing.begins(asked.leg_uuid, answer.caller_id, answer.ring)
+        for command in answer.splash:
+            gevent.spawn(self._tell, command)
         if answer.record is not None:
             self._recorder.note(answer.record)
         log.info("call routed", call_id=asked.leg_uuid, step=answer.variables["pbx_step"], rung=answer.rung,
@@ -188,6 +191,12 @@ class Service:
         finally:
             limit.close()
         return Answer(dict(commands.FALLBACK), rung="fallback")
+
+    def _tell(self, command: Command) -> None:
+        try:
+            self._client.send(command)
+        except EslError as error:  # mostly: the call is over
+            log.info("the switch did not do it", reason=str(error))
 
     def _hang_up(self, leg_uuid: str) -> None:
         try:
@@ -214,6 +223,9 @@ class Service:
         cost = ends.cost(event)
         if cost is not None:
             self._limits.charge(*cost)
+        caller_leg_uuid = ends.rejected_for_all(event)
+        if caller_leg_uuid:
+            gevent.spawn(self._tell, commands.ring_no_more(caller_leg_uuid))
         record = ends.read(event)
         if record is None:
             return

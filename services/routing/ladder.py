@@ -16,6 +16,7 @@ from services.routing.facts import (
     CALL_BACK_WITHIN,
     MOST_REDIRECTIONS,
     NETWORK_RING_LIMIT_S,
+    Caller,
     CallFacts,
     Redirection,
     SimultaneousNumber,
@@ -302,7 +303,10 @@ def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
 
 def shown_to_callee(facts: CallFacts) -> Shown:
     """R13: the name is the directory's; a withheld number stays withheld, and the name with it."""
-    caller = facts.caller
+    return shown_as(facts.caller)
+
+
+def shown_as(caller: Caller) -> Shown:
     if caller.withheld or not (caller.is_internal or caller.number):
         return Shown(withheld=True)
     return Shown(caller.extension if caller.is_internal else caller.number, caller.name)
