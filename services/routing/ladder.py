@@ -288,7 +288,7 @@ def _outside_legs(numbers: tuple[SimultaneousNumber, ...], facts: CallFacts, tra
             trace.note(f"ring {one.number}", f"refused, {refusal}", facts)
         else:
             legs.append(TrunkLeg(facts.company.trunks[0], one.number, _business_number(callee), callee.subscriber_id,
-                                 one.confirm))
+                                 one.confirm, extension=callee.extension))
     return tuple(legs)
 
 

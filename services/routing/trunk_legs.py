@@ -59,6 +59,8 @@ def trunk_leg(
             # switch_channel_execute_on; mod_dptools.c, sched_hangup_function).
             "execute_on_answer": f"sched_hangup +{limits.longest_call_s} ALLOTTED_TIMEOUT",
         }
+    if leg.extension:
+        variables["presence_id"] = f"{leg.extension}@{domain}"  # a call there lights his lamp, and he is on it
     if leg.confirm:
         # The prompt stands in group_confirm_file, a global variable (freeswitch/conf/settings.xml).
         variables |= {"group_confirm_key": "1", "group_confirm_timeout": str(CONFIRM_WITHIN_S)}
