@@ -11,6 +11,7 @@ from gevent.event import Event as Flag
 
 from services.presence import settings as presence_settings
 from services.presence.api import make_app
+from services.presence.calls_up_table import CallsUpTable
 from services.presence.store import read_people
 from services.presence.switch_events import SwitchEvents
 from shared import logs, settings
@@ -30,7 +31,9 @@ def main() -> None:
     database = Database(config.database_url)
     wait_until_reachable(database, settings.stop_start)
     client = InboundClient(config.esl_host, config.esl_port, config.esl_password, name="presence")
-    presence = SwitchEvents(client, read_people=lambda: read_people(database))
+    table: CallsUpTable = CallsUpTable(
+        database, legs_of=lambda subscriber_id: presence.board.legs_of(subscriber_id), in_step=lambda: client.synced)
+    presence = SwitchEvents(client, read_people=lambda: read_people(database), calls_changed=table.changed)
     app = make_app(presence, database, {"switch": lambda: client.synced})
     try:
         server = serve(app, config.bind, config.http_port)
@@ -39,7 +42,7 @@ def main() -> None:
     stop = Flag()
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.signal_handler(signal.SIGINT, stop.set)
-    endless: list[Any] = presence.start()
+    endless: list[Any] = [*presence.start(), gevent.spawn(table.run)]
     refusal: Any = gevent.spawn(_refusal, client)
     gevent.wait([stop, refusal], count=1)
     if refusal.value:

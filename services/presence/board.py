@@ -11,7 +11,7 @@ from services.presence.lamps import DARK, LampAddress, Picture, picture_of
 from services.presence.people import NOBODY, People, Person
 from services.presence.registrations import Registrations
 from services.presence.states import NOT_REGISTERED, State, SubscriberFacts, state_of
-from shared.calls_up import CallsUp
+from shared.calls_up import CallsUp, Leg
 
 
 class Board:
@@ -44,9 +44,17 @@ class Board:
                 changed.add(subscriber_id)
         return frozenset(changed)
 
-    def refresh_presences(self, presence_ids: Iterable[str]) -> frozenset[int]:
+    def legs_of(self, subscriber_id: int) -> tuple[int, tuple[Leg, ...]] | None:
+        """Company and legs; None for nobody."""
+        person = self.people.person(subscriber_id)
+        return (person.company_id, self._calls.legs_of(person.presence_id)) if person is not None else None
+
+    def persons_at(self, presence_ids: Iterable[str]) -> frozenset[int]:
         persons = map(self.people.person_at, presence_ids)
-        return self.refresh(person.subscriber_id for person in persons if person is not None)
+        return frozenset(person.subscriber_id for person in persons if person is not None)
+
+    def refresh_presences(self, presence_ids: Iterable[str]) -> frozenset[int]:
+        return self.refresh(self.persons_at(presence_ids))
 
     def refresh_devices(self, device_ids: Iterable[str]) -> frozenset[int]:
         devices = map(self.people.device, device_ids)

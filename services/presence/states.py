@@ -48,6 +48,11 @@ def _is_up(leg: Leg) -> bool:
         leg.direction is Direction.INBOUND or leg.state is not CallState.DIALING)
 
 
+def is_on_it(leg: Leg) -> bool:
+    """The subscriber is on this call, talking or holding."""
+    return leg.state is CallState.HELD or _is_up(leg)
+
+
 RINGING = State("ringing", Lamp.EARLY, lambda facts: any(map(_rings, facts.legs)))
 ON_A_CALL = State("on_a_call", Lamp.CONFIRMED, lambda facts: any(map(_is_up, facts.legs)))
 HELD = State("held", Lamp.CONFIRMED, lambda facts: any(leg.state is CallState.HELD for leg in facts.legs))

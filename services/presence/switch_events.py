@@ -62,10 +62,12 @@ class SwitchEvents:
         *,
         read_people: Callable[[], People],
         clock: Callable[[], float] = time.monotonic,
+        calls_changed: Callable[[Iterable[int]], None] = lambda _: None,
     ) -> None:
-        """client: not started yet; start() gives it its handlers."""
+        """client: not started yet; start() gives it its handlers. calls_changed: told whose legs are others now."""
         self._client = client
         self._read_people = read_people
+        self._calls_changed = calls_changed
         self._clock = clock
         self._calls = CallsUp()
         self._registrations = registered.Registrations()
@@ -105,6 +107,7 @@ class SwitchEvents:
     def _take(self, event: Event) -> None:
         if event.name == "CHANNEL_CALLSTATE":
             changed = self._calls.take(calls_up.news_of(event), self._clock())
+            self._calls_changed(self.board.persons_at(changed))
             self._show(self.board.refresh_presences(changed))
         elif event.name == "PRESENCE_PROBE":
             self._take_probe(event)
@@ -195,6 +198,7 @@ class SwitchEvents:
             self._people_read_at = self._clock()
             before = self.board.people
             self._show(self.board.take_people(people))
+            self._calls_changed(self.board.persons_at(leg.presence_id for leg in self._calls.legs if leg.presence_id))
             lamps = set(in_turns(people.all_addresses()))
             self._sender.wake(self._perhaps_subscribed(in_turns(lamps.union(in_turns(before.all_addresses())))))
             self._sender.keep_only(lamps)
@@ -206,6 +210,7 @@ class SwitchEvents:
             legs = calls_up.rows_of(self._client.api(*calls_up.CHANNEL_LIST))
             resynced = self._calls.resync(legs, asked_at=asked_at, now=self._clock())
             changed = self.board.refresh_presences(resynced.changed)
+            self._calls_changed(self.board.persons_at(resynced.changed))
             asked_at = self._clock()
             rows = registered.rows_of(self._client.api(*registered.REGISTRATION_LIST))
             devices = self._registrations.resync(rows, asked_at=asked_at)

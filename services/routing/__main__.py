@@ -20,6 +20,7 @@ from services.routing import api as http
 from services.routing import commands, ends, question, registrations
 from services.routing.accounts import resets
 from services.routing.api import explain as explain_api
+from services.routing.api import timetable as timetable_api
 from services.routing.api import trunks as trunks_api
 from services.routing.bookkeeping import Bookkeeping
 from services.routing.call import Answer, Answers
@@ -28,6 +29,7 @@ from services.routing.directory import Directory
 from services.routing.emergencies import Emergencies
 from services.routing.explain.account import Explainer
 from services.routing.explain.handsets import registered
+from services.routing.explain.weekly import Timetables
 from services.routing.gateways import Gateways
 from services.routing.limits import Limits
 from services.routing.memory import Memory
@@ -45,6 +47,7 @@ from shared.database import Database, wait_until_reachable
 from shared.dialling import UndiallableError
 from shared.esl.call import OutboundCall
 from shared.esl.client import InboundClient
+from shared.esl.commands import Command
 from shared.esl.errors import AuthenticationFailed, EslError
 from shared.esl.events import Event as SwitchEvent
 from shared.esl.server import OutboundServer
@@ -104,7 +107,10 @@ class Service:
         explainer = Explainer(
             self._database, self._answers, self._switch_directory.entry,
             lambda devices, domain: registered(self._client, devices, domain))
+        timetables = Timetables(
+            self._database, self._answers, self._switch_directory.entry, pause=lambda: gevent.sleep(0))
         api.register_blueprint(explain_api.blueprint(self._database, explainer))
+        api.register_blueprint(timetable_api.blueprint(self._database, timetables))
         api.register_blueprint(trunks_api.blueprint(self._database, self._gateways.states))
         self._calls_first = CallsFirst()
 
@@ -162,6 +168,8 @@ class Service:
         ANSWERED.labels(answer.variables["pbx_step"]).inc()
         if answer.ring is not None:
             self._ringing.begins(asked.leg_uuid, answer.caller_id, answer.ring)
+        for command in answer.splash:
+            gevent.spawn(self._tell, command)
         if answer.record is not None:
             self._recorder.note(answer.record)
         log.info("call routed", call_id=asked.leg_uuid, step=answer.variables["pbx_step"], rung=answer.rung,
@@ -183,6 +191,12 @@ class Service:
         finally:
             limit.close()
         return Answer(dict(commands.FALLBACK), rung="fallback")
+
+    def _tell(self, command: Command) -> None:
+        try:
+            self._client.send(command)
+        except EslError as error:  # mostly: the call is over
+            log.info("the switch did not do it", reason=str(error))
 
     def _hang_up(self, leg_uuid: str) -> None:
         try:
@@ -209,6 +223,9 @@ class Service:
         cost = ends.cost(event)
         if cost is not None:
             self._limits.charge(*cost)
+        caller_leg_uuid = ends.rejected_for_all(event)
+        if caller_leg_uuid:
+            gevent.spawn(self._tell, commands.ring_no_more(caller_leg_uuid))
         record = ends.read(event)
         if record is None:
             return

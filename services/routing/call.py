@@ -22,10 +22,10 @@ from services.routing.directory import Directory, NotKnownNow, Unknown
 from services.routing.emergencies import Emergencies
 from services.routing.facts import Caller, CallFacts, CodeDialled, Dialled, OutgoingFacts, Redirection, Subscriber
 from services.routing.feature_codes import table_of
-from services.routing.ladder import decide
+from services.routing.ladder import decide, shown_as
 from services.routing.limits import Limits
 from services.routing.memory import Asked, Found
-from services.routing.outcomes import CALL_IS_OVER, next_step, outcome_of, read_report
+from services.routing.outcomes import CALL_IS_OVER, next_step, outcome_of, read_report, rejected_at_ones_own
 from services.routing.outgoing import EMERGENCY, emergency_step, route
 from services.routing.plan import (
     Act,
@@ -37,16 +37,19 @@ from services.routing.plan import (
     Reject,
     Ring,
     Say,
+    Shown,
     Step,
     ToMailbox,
     TrunkLeg,
     landing,
+    splashes,
 )
 from services.routing.plan_state import NotAPlan, Travelling, from_variable
 from services.routing.question import Question, WhatNext
 from services.routing.ringing import Ringing
 from services.routing.trunk_legs import NothingKnown, Outside
 from shared.dialling import is_emergency, number_class
+from shared.esl.commands import Command
 from shared.logs import masked
 from shared.phone_number import InvalidNumber, PhoneNumber
 
@@ -64,6 +67,8 @@ class Answer:
     variables: dict[str, str]
     record: Record | None = None
     ring: Ring | None = None
+    splash: tuple[Command, ...] = ()
+    """Telephones that ring once, shortly, while the call goes on."""
     caller_id: int | None = None
     rung: str = ""
 
@@ -141,12 +146,13 @@ class Answers:
         return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)
 
     def _incoming(self, caller: Caller, dialled: Dialled, found: Found) -> Decision:
-        if found.owner_id is None:
+        last_call = found.called_site.last_emergency_call if found.called_site else None
+        if found.owner_id is None and last_call is None:
             step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
             return Decision(step, "number", (Looked("company", "number", (("owner", None),), "decided", decides=True),))
         return decide(CallFacts(
             now=self.now(), company=found.company, caller=caller, callee_id=found.owner_id, people=found.people,
-            owners=found.owners, dialled=dialled.number,
+            owners=found.owners, dialled=dialled.number, called_site=found.called_site,
         ))
 
     def _with_lamp(self, dialled: Dialled, found: Found) -> Dialled:
@@ -177,7 +183,9 @@ class Answers:
         if variables["pbx_step"] == "voicemail" and caller_id is not None:
             variables["pbx_subscriber"] = str(caller_id)
         record = _first_record(question, decided, step, self.now())
-        return Answer(variables, record, step if isinstance(step, Ring) else None, caller_id, decision.rung)
+        return Answer(
+            variables, record, step if isinstance(step, Ring) else None,
+            _splash_of(decision.step, shown_as(caller), decided.domain), caller_id, decision.rung)
 
     def _admitted(
         self, step: Step, redirections: tuple[Redirection, ...], company_id: int, call_id: str,
@@ -207,13 +215,15 @@ class Answers:
         report = read_report(question.disposition, question.originate_causes)
         outcome = ""
         if isinstance(travelling.step, Ring):
-            if report.disposition in CALL_IS_OVER:
+            if report.disposition in CALL_IS_OVER and not rejected_at_ones_own(report, travelling.step.legs):
                 onward: Step = Reject("NORMAL_CLEARING", "over")
             else:
                 outcome = outcome_of(report, travelling.step.legs).value
                 onward = next_step(travelling.step, report)
         elif isinstance(travelling.step, PickUp):
             onward = travelling.step.otherwise
+        elif isinstance(travelling.step, Announce) and travelling.step.then is not None:
+            onward = travelling.step.then
         else:
             onward = Reject("NORMAL_CLEARING", "over")
         step, redirections = self._admitted(
@@ -225,7 +235,9 @@ class Answers:
             "at": self.now().isoformat(), "question": travelling.asked, "outcome": outcome,
             "causes": [report.disposition, *report.leg_causes], "step": _step_record(step), "rang": _rang(step),
         } if travelling.company_id else None
-        return Answer(variables, record, step if isinstance(step, Ring) else None, None, outcome)
+        return Answer(
+            variables, record, step if isinstance(step, Ring) else None,
+            _splash_of(onward, Shown(withheld=True), travelling.domain), None, outcome)
 
 
 def _site_number(question: Question, found: Found | None) -> str:
@@ -288,7 +300,12 @@ def _caller(question: Question, found: Found, home_country: str) -> Caller:
     return Caller(
         number=number or question.caller_number, name=found.caller_name,
         withheld=question.withheld or not question.caller_number,
+        calls_back_an_emergency_call=is_emergency(question.caller_number, home_country),
     )
+
+
+def _splash_of(step: Step, shown: Shown, domain: str) -> tuple[Command, ...]:
+    return tuple(commands.splash(leg, shown, domain) for leg in splashes(step))
 
 
 def _first_record(question: Question, decided: Decided, step: Step, now: datetime) -> Record | None:

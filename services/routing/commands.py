@@ -21,17 +21,21 @@ from services.routing.plan import (
     Say,
     Shown,
     ToMailbox,
+    TrunkLeg,
 )
 from services.routing.plan_state import Travelling, to_variable
 from services.routing.trunk_legs import NothingKnown, Outside, trunk_leg
 from services.routing.trunks import SIP_CAUSE_OF_REASON
 from shared import dialling
 from shared.dialling import Endpoint, dial_string, showable_name
-from shared.esl.commands import Command, set_variables
+from shared.esl.commands import Command, api, bgapi, set_variables
 
 FALLBACK: Mapping[str, str] = {"pbx_step": "fallback"}
 _ANONYMOUS = "anonymous"
 _NOTHING_KNOWN = NothingKnown()
+SPLASH_S = 2
+# What a caller hears while the next place rings, once an announcement has begun to play to him.
+_RINGBACK = "%(1000,4000,425)"
 # Whoever is transferred asks as a call inside the company, wherever he came from: else he would stay in `public` or
 # `steps`. Looked at only by transfers that name no context, so `again XML steps` stays (switch_ivr_session_transfer).
 _TRANSFERRED: Mapping[str, str] = {"force_transfer_context": "internal"}
@@ -75,6 +79,8 @@ def variables_for(
             "pbx_step": "announce", "pbx_prompt": step.prompt, "pbx_language": step.language,
             "pbx_cause": step.cause, "pbx_reason": step.reason,
         }
+        if step.then is not None:
+            variables |= {"pbx_step": "announce-then", "pbx_plan": to_variable(travelling), "ringback": _RINGBACK}
     elif isinstance(step, Say):
         variables |= {
             "pbx_step": "say", "pbx_say": "!".join(f"{prompt}.wav" for prompt in step.prompts),
@@ -90,13 +96,35 @@ def variables_for(
 def _dial(ring: Ring, travelling: Travelling, outside: Outside) -> str:
     common = {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id), **_TRANSFERRED}
     every_leg: dict[str, str] = {}
-    if len(ring.legs) > 1 and any(isinstance(leg, DeviceLeg) for leg in ring.legs):
-        # R10: a handset that rejects (603) ends all ringing. With a list of causes here call_timeout never
-        # fires (switch_ivr_originate.c: `ok`; seen), so each leg counts for itself, up to a second longer.
-        common["fail_on_single_reject"] = "CALL_REJECTED"
-        every_leg["leg_timeout"] = str(min(ring.ring_timeout_s, NETWORK_RING_LIMIT_S) - 1)
+    own = [leg for leg in ring.legs if isinstance(leg, DeviceLeg) and not leg.silenced_alone]
+    if len(ring.legs) > 1:
+        if len(own) == len(ring.legs):
+            # R10: a handset that rejects (603) ends all ringing. With a list of causes here call_timeout never
+            # fires (switch_ivr_originate.c: `ok`; seen), so each leg counts for itself, up to a second longer.
+            common["fail_on_single_reject"] = "CALL_REJECTED"
+            every_leg["leg_timeout"] = str(min(ring.ring_timeout_s, NETWORK_RING_LIMIT_S) - 1)
+        # Else the first leg with early media, a mobile that says it is switched off, would have won (early_ok is the
+        # default in switch_ivr_originate.c).
+        common["ignore_early_media"] = "true"
+    elif ring.ring_timeout_s < NETWORK_RING_LIMIT_S and isinstance(ring.legs[0], TrunkLeg):
+        common["ignore_early_media"] = "true"  # early media would end call_timeout, and nobody would be asked again
     return dial_string(
-        [_leg(leg, ring.shown, travelling, outside, every_leg) for leg in ring.legs], variables=common)
+        [_leg(leg, ring.shown, travelling, outside,
+              {**every_leg, "pbx_own_place": "true"} if leg in own and len(own) < len(ring.legs) else every_leg)
+         for leg in ring.legs], variables=common)
+
+
+def splash(leg: DeviceLeg, shown: Shown, domain: str) -> Command:
+    """One short ring; whoever picks it up in that moment is let go."""
+    variables = {"originate_timeout": str(SPLASH_S), "ignore_early_media": "true", **_caller_id(shown)}
+    # Quoted, for the name on the display may have spaces (switch_separate_string in switch_utils.c).
+    quoted = f"'{dial_string([dialling.Leg(Endpoint.DEVICE, leg.device_id, domain)], variables=variables)}'"
+    return bgapi("originate", quoted, "&hangup(NORMAL_CLEARING)")
+
+
+def ring_no_more(caller_leg_uuid: str) -> Command:
+    """Takes a caller out of the ringing of several places; he asks what is next."""
+    return api("uuid_transfer", caller_leg_uuid, "again", "XML", "steps")
 
 
 def _leg(

@@ -51,6 +51,14 @@ def cost(event: Headers) -> tuple[int, int, float] | None:
     return int(company_id or 0), int(cents or 0), max(0.0, (int(ended or 0) - began_us) / 1_000_000)
 
 
+def rejected_for_all(event: Headers) -> str | None:
+    """The first leg of a call that rings in several places, when it was turned down at the callee's own telephone
+    (R10). Only rings that the switch cannot end by itself mark their legs so (commands.py)."""
+    if event.variable("pbx_own_place") != "true" or event.get("Hangup-Cause") != "CALL_REJECTED":
+        return None
+    return event.variable("originator")
+
+
 def _at(microseconds: str | None) -> str | None:
     if not microseconds or not microseconds.isdecimal() or int(microseconds) == 0:
         return None

@@ -16,6 +16,7 @@ from services.routing.facts import (
     CALL_BACK_WITHIN,
     MOST_REDIRECTIONS,
     NETWORK_RING_LIMIT_S,
+    Caller,
     CallFacts,
     Redirection,
     SimultaneousNumber,
@@ -287,7 +288,7 @@ def _outside_legs(numbers: tuple[SimultaneousNumber, ...], facts: CallFacts, tra
             trace.note(f"ring {one.number}", f"refused, {refusal}", facts)
         else:
             legs.append(TrunkLeg(facts.company.trunks[0], one.number, _business_number(callee), callee.subscriber_id,
-                                 one.confirm))
+                                 one.confirm, extension=callee.extension))
     return tuple(legs)
 
 
@@ -302,7 +303,10 @@ def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
 
 def shown_to_callee(facts: CallFacts) -> Shown:
     """R13: the name is the directory's; a withheld number stays withheld, and the name with it."""
-    caller = facts.caller
+    return shown_as(facts.caller)
+
+
+def shown_as(caller: Caller) -> Shown:
     if caller.withheld or not (caller.is_internal or caller.number):
         return Shown(withheld=True)
     return Shown(caller.extension if caller.is_internal else caller.number, caller.name)

@@ -13,7 +13,10 @@ from services.routing.plan import DeviceLeg, Leg, Outcome, Ring, Step, TrunkLeg
 _REJECTED = "CALL_REJECTED"
 _BUSY = frozenset({"USER_BUSY", _REJECTED})
 # NO_USER_RESPONSE is SIP 480 without a Q.850 cause: a handset that rang and gave up says so.
-_NO_ANSWER = frozenset({"NO_ANSWER", "ALLOTTED_TIMEOUT", "NO_USER_RESPONSE", "PROGRESS_TIMEOUT"})
+# NORMAL_CLEARING: answered at a number that rings along, and hung up without the key that accepts (R8).
+_NO_ANSWER = frozenset({
+    "NO_ANSWER", "ALLOTTED_TIMEOUT", "NO_USER_RESPONSE", "PROGRESS_TIMEOUT", "NORMAL_CLEARING",
+})
 # Ended because of another leg, so it says nothing about its own place.
 _NO_STATEMENT = frozenset({"ORIGINATOR_CANCEL", "LOSE_RACE", "PICKED_OFF", "NONE"})
 # The trunk worked and the far network answered about the number: another trunk would say the same.
@@ -46,7 +49,7 @@ def outcome_of(report: Report, legs: tuple[Leg, ...] = ()) -> Outcome:
     legs: those that rang, in the order they were dialled.
     """
     causes = [cause for cause in report.leg_causes if cause not in _NO_STATEMENT]
-    if _rejected_at_ones_own(report.leg_causes, legs):
+    if rejected_at_ones_own(report, legs):
         return Outcome.BUSY
     if report.disposition in _NO_ANSWER or _NO_ANSWER.intersection(causes):
         return Outcome.NO_ANSWER
@@ -55,11 +58,12 @@ def outcome_of(report: Report, legs: tuple[Leg, ...] = ()) -> Outcome:
     return Outcome.NOT_REACHABLE
 
 
-def _rejected_at_ones_own(causes: tuple[str, ...], legs: tuple[Leg, ...]) -> bool:
+def rejected_at_ones_own(report: Report, legs: tuple[Leg, ...]) -> bool:
     """Not at a place of a shared line or an assistant's, nor at a number that rings along: they speak for themselves.
 
     Whose a cause is can be said when every leg was made: one that was not leaves no cause.
     """
+    causes = report.leg_causes
     if _REJECTED not in causes:
         return False
     if len(causes) == len(legs):

@@ -46,6 +46,8 @@ class TrunkLeg:
     """R8: whoever answers must press 1 before he has the call."""
     withheld: bool = False
     """O2: the called person does not see shown_number; the carrier may."""
+    extension: str = ""
+    """Whose place it is (R8, R9): a call there is one he is on. Empty: nobody's, as of a forward."""
 
 
 Leg = DeviceLeg | TrunkLeg

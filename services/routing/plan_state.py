@@ -154,7 +154,7 @@ def _leg_row(leg: Leg) -> list[Any]:
     if isinstance(leg, DeviceLeg):
         return ["device", leg.device_id, leg.subscriber_id, leg.extension, leg.silenced_alone]
     return ["trunk", leg.trunk, leg.number, leg.shown_number, leg.subscriber_id, leg.confirm,
-            leg.withheld]
+            leg.withheld, leg.extension]
 
 
 def _made(row: list[Any], made: list[Step]) -> Step:
@@ -194,9 +194,9 @@ def _made(row: list[Any], made: list[Step]) -> Step:
 
 def _made_leg(row: list[Any]) -> Leg:
     if row[0] == "trunk":
-        trunk, number, shown_number, subscriber_id, confirm, withheld = row[1:]
+        trunk, number, shown_number, subscriber_id, confirm, withheld, extension = row[1:]
         return TrunkLeg(_str(trunk), _str(number), _str(shown_number), _int(subscriber_id), bool(confirm),
-                        bool(withheld))
+                        bool(withheld), _str(extension))
     return _made_device_leg(row)
 
 

@@ -138,12 +138,12 @@ def _edges(times: Times, day: date, zone: ZoneInfo) -> Iterator[datetime]:
     for wall in walls:
         for fold in (0, 1):
             yield wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
-    changed = _clock_change(midnight.replace(tzinfo=zone).astimezone(UTC), zone)
+    changed = clock_change(midnight.replace(tzinfo=zone).astimezone(UTC), zone)
     if changed:
         yield changed
 
 
-def _clock_change(start: datetime, zone: ZoneInfo) -> datetime | None:
+def clock_change(start: datetime, zone: ZoneInfo) -> datetime | None:
     """The minute (UTC) within the day from start at which the clock is put forward or back."""
     def offset(minutes: int) -> timedelta | None:
         return (start + timedelta(minutes=minutes)).astimezone(zone).utcoffset()
@@ -169,7 +169,7 @@ def is_night(site: Site, now: datetime) -> bool:
 
 
 def holds_by_hand(site: Site, now: datetime) -> bool:
-    if site.night.by_hand is None or site.night.by_hand_at is None:
+    if site.night.by_hand is None or site.night.by_hand_at is None or now < site.night.by_hand_at:
         return False
     ends = by_hand_until(site)
     return ends is None or now < ends

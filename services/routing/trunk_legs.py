@@ -12,6 +12,9 @@ from services.routing.plan import TrunkLeg
 from services.routing.trunks import Trunk, as_written, forwarded_variables, shown_variables
 from shared.dialling import Endpoint, Leg
 
+CONFIRM_WITHIN_S = 15
+"""How long a number that rings along may take to press 1 once it was answered (R8)."""
+
 
 class Outside(Protocol):
     """What is known of the ways out, from memory."""
@@ -56,4 +59,9 @@ def trunk_leg(
             # switch_channel_execute_on; mod_dptools.c, sched_hangup_function).
             "execute_on_answer": f"sched_hangup +{limits.longest_call_s} ALLOTTED_TIMEOUT",
         }
+    if leg.extension:
+        variables["presence_id"] = f"{leg.extension}@{domain}"  # a call there lights his lamp, and he is on it
+    if leg.confirm:
+        # The prompt stands in group_confirm_file, a global variable (freeswitch/conf/settings.xml).
+        variables |= {"group_confirm_key": "1", "group_confirm_timeout": str(CONFIRM_WITHIN_S)}
     return Leg(Endpoint.TRUNK, leg.trunk, number=number, variables={**variables, **more})

@@ -29,7 +29,8 @@ PRODUCT = [
     "#80", "#81", "*84", "*85",
 ]
 SAID_IN_ALL_CASES = {
-    *Wrong, *saying.WHAT_IS_WRONG.values(), saying.NOT_POSSIBLE_NOW, saying.REFUSED, SPEED_DIAL_EMPTY,
+    *Wrong, *saying.WHAT_IS_WRONG.values(), saying.NOT_POSSIBLE_NOW, saying.NOTHING_STORED, saying.NOT_SET_UP,
+    saying.REFUSED, SPEED_DIAL_EMPTY,
     "after", "rings", "plus", "code-nobodys-telephone", "forward-no-answer-rings-set-to", "remote-office-warning",
     *map(saying.count, saying.RING_COUNTS),
 }

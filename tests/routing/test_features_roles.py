@@ -23,7 +23,7 @@ from tests.routing.settings_http import (
 # What a subscriber may do with his own, and with his site's and company's. Everything else is his to change.
 READ_ONLY = {("barring", Scope.SUBSCRIBER), ("intercept", Scope.SUBSCRIBER), ("barring", Scope.SITE),
              ("speed_dials", Scope.SITE), ("intercept", Scope.SITE), ("night_service", Scope.SITE),
-             ("number_classes", Scope.COMPANY)}
+             ("number_classes", Scope.COMPANY), ("feature_codes", Scope.COMPANY)}
 HIDDEN = {("enterprise_rules", Scope.SUBSCRIBER), ("enterprise_rules", Scope.SITE),
           ("enterprise_rules", Scope.COMPANY), ("barring_profiles", Scope.COMPANY), ("call_limits", Scope.COMPANY)}
 OTHERS = {Scope.SUBSCRIBER: STRANGER, Scope.SITE: OTHER_SITE, Scope.COMPANY: OTHER_COMPANY}
@@ -109,7 +109,8 @@ def test_all_settings_at_once_are_those_one_may_see(client):
     assert set(everything) == {name for name, scope in RESOURCES
                                if scope is Scope.SUBSCRIBER and (name, scope) not in HIDDEN}
     assert everything["call_waiting"] == {"enabled": True}
-    assert set(client.get("anna", "/v1/company/settings").get_json()["settings"]) == {"number_classes"}
+    assert set(client.get("anna", "/v1/company/settings").get_json()["settings"]) == {
+        "number_classes", "feature_codes"}
     assert client.get("admin", f"/v1/sites/{SITE}/settings").get_json()["settings"]["barring"] == {"profile": None}
     assert set(client.get("operator", f"/v1/companies/{COMPANY}/settings").get_json()["settings"]) == {
         name for name, scope in RESOURCES if scope is Scope.COMPANY}

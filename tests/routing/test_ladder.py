@@ -21,44 +21,9 @@ from services.routing.facts import (
     Times,
 )
 from services.routing.ladder import LADDER, decide
-from services.routing.plan import Announce, DeviceLeg, Outcome, Reject, Ring, ToMailbox, TrunkLeg, landing
+from services.routing.plan import TrunkLeg, landing
 from tests.routing.build import ANNA, BERLIN, COMPANY, NOON, OUTSIDE, WITHHELD, forward, incoming, person
-
-MOBILE = "+491715550199"
-EVERYONE = CallerRule("everyone", internal=True, external=True, anonymous=True)
-
-
-def rung_of(*args, **more):
-    return decide(incoming(*args, **more)).rung
-
-
-def step_of(*args, **more):
-    return landing(decide(incoming(*args, **more)).step)[0]
-
-
-def after(step, *outcomes):
-    for outcome in outcomes:
-        step = landing(landing(step)[0].after(Outcome(outcome)))[0]
-    return step
-
-
-def rings_at(step):
-    assert isinstance(step, Ring), step
-    return [leg.device_id if isinstance(leg, DeviceLeg) else leg.number for leg in step.legs]
-
-
-def in_words(step):
-    """A step as short text, for tables of expectations."""
-    step, _ = landing(step)
-    match step:
-        case Ring():
-            return "ring " + "+".join(rings_at(step))
-        case Announce():
-            return f"announce {step.prompt}"
-        case Reject():
-            return step.cause
-        case ToMailbox():
-            return f"mailbox {step.extension}"
+from tests.routing.plans import EVERYONE, MOBILE, after, in_words, rings_at, rung_of, step_of
 
 
 def test_with_nothing_switched_on_the_desk_phone_rings_to_the_limit_of_the_network():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,25 @@ SHIFT = RATE // 20
 LIKE = 0.75
 
 
-def hears(call: Call, language: str, *names: str, timeout_s: float = 40) -> None:
+def hears(call: Call, language: str, *names: str) -> None:
     """The call is answered, says just these prompts one after the other, and is ended by the system."""
+    says_in_full(call, starts_hearing(call), language, names)
+
+
+def starts_hearing(call: Call) -> str:
+    """The recording of what it hears, from the answer on."""
     call.wait_for("answered", timeout_s=10)
-    recording = call.record()
+    return call.record()
+
+
+def says_in_full(call: Call, recording: str, language: str, names: Sequence[str], timeout_s: float = 60) -> None:
     call.wait_for("ended", timeout_s=timeout_s)
     assert call.end_cause == "NORMAL_CLEARING", call
     heard = Sound.so_far(recording).samples.astype(float)
     begins = 0
     for name in names:
         wanted = prompt(language, name)
-        where = f"at {begins / RATE:.1f} s of {len(heard) / RATE:.1f} s"
+        where = f"of {call} at {begins / RATE:.1f} s of {len(heard) / RATE:.1f} s"
         part = heard[begins: begins + len(wanted) + RATE]
         like, at = likeness(part, wanted)
         assert like >= LIKE, f"{name} was not heard {where}: {like:.2f}; {_most_like(part, language)} is most like it"
@@ -40,7 +49,7 @@ def hears(call: Call, language: str, *names: str, timeout_s: float = 40) -> None
         assert not better, f"{name} was heard {where} at {like:.2f}, but {better}"
         begins += at + len(wanted)
     rest = heard[begins:]
-    assert len(rest) < 1.5 * RATE or numpy.abs(rest).max() < 500, "more was said than should have been"
+    assert len(rest) < 1.5 * RATE or numpy.abs(rest).max() < 500, f"{call} said more than {names}"
 
 
 @cache

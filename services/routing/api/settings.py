@@ -178,7 +178,7 @@ class _Named(Schema):
     def load(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ValidationError("must be an object")
-        if not request.is_json:
+        if not request.is_json or not request.get_data():
             raise ValidationError("must be sent as application/json")
         return data
 

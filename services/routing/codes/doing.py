@@ -16,7 +16,7 @@ from gevent import Timeout
 from services.routing import features
 from services.routing.codes import saying
 from services.routing.facts import Subscriber
-from services.routing.feature_codes import BY_FUNCTION
+from services.routing.feature_codes import BY_FUNCTION, Takes
 from services.routing.features import Actor, Refused, Whose
 from services.routing.plan import Act, Say
 from shared.database import Database, DatabaseError, DatabaseUnavailable, Transaction
@@ -153,7 +153,8 @@ class Codes:
         except Refused as refused:
             log.info("feature code refused", function=act.function, subscriber=person.subscriber_id,
                      error=refused.error, reason=refused.message)
-            prompt = saying.WHAT_IS_WRONG.get(refused.error, saying.REFUSED)
+            takes_number = BY_FUNCTION[act.function].takes is Takes.NUMBER_OR_STORED
+            prompt = saying.what_is_wrong(refused.error, takes_number=takes_number)
             return Say((prompt,), act.language, "feature_code_refused")
         except (DatabaseUnavailable, DatabaseError, Timeout) as error:
             log.warning("feature code not done", function=act.function, reason=" ".join(str(error).split()))

@@ -9,10 +9,12 @@ from shared.phone_number import PhoneNumber
 
 NOT_POSSIBLE_NOW = "code-not-possible-now"
 REFUSED = "code-refused"
+NOT_SET_UP = "code-not-set-up"
 # Error of a broken rule (services/routing/features) -> what is wrong, in words.
 WHAT_IS_WRONG = {
-    "target_missing": "code-nothing-stored",
-    "number_missing": "code-nothing-stored",
+    "rules_missing": NOT_SET_UP,
+    "times_missing": NOT_SET_UP,
+    "no_mailbox": "code-no-mailbox",
     "target_invalid": "code-number-invalid",
     "number_invalid": "code-number-invalid",
     "target_unknown": "number-not-assigned",
@@ -23,6 +25,15 @@ WHAT_IS_WRONG = {
     "forbidden": "code-not-permitted",
 }
 RING_COUNTS = range(21)
+NOTHING_STORED = "code-nothing-stored"
+# Of a setting that lacks its number: said otherwise where the code cannot bring one.
+_NUMBER_MISSING = frozenset({"target_missing", "number_missing"})
+
+
+def what_is_wrong(error: str, *, takes_number: bool) -> str:
+    if error in _NUMBER_MISSING:
+        return NOTHING_STORED if takes_number else NOT_SET_UP
+    return WHAT_IS_WRONG.get(error, REFUSED)
 
 
 def not_possible(act: Act) -> Say:

@@ -55,6 +55,15 @@ def _at_rest(person: Subscriber) -> Subscriber:
     return replace(person, calls_up=0) if person.calls_up else person
 
 
+def decided_by(answers: Answers, call: Imagined) -> Decided:
+    """Raises NobodyThere, directory.NotKnownNow."""
+    try:
+        return answers.decided(call.question)
+    except Unknown:
+        raise NobodyThere("not_found", "callee", f"callee: nobody in this company has {call.question.dialled}",
+                          "from outside only its extensions and numbers can be called") from None
+
+
 class Explainer:
     """entry_of: what the switch would get of a telephone (switch_directory.py); registered: which handsets are now."""
 
@@ -92,13 +101,8 @@ class Explainer:
         }
 
     def decided(self, call: Imagined, now: datetime, *, at_rest: bool) -> Decided:
-        directory = AtAnotherTime(self._answers.directory) if at_rest else self._answers.directory
-        answers = replace(self._answers, directory=directory, now=lambda: now)  # type: ignore[arg-type]
-        try:
-            return answers.decided(call.question)
-        except Unknown:
-            raise NobodyThere("not_found", "callee", f"callee: nobody in this company has {call.question.dialled}",
-                              "from outside only its extensions and numbers can be called") from None
+        directory: Any = AtAnotherTime(self._answers.directory) if at_rest else self._answers.directory
+        return decided_by(replace(self._answers, directory=directory, now=lambda: now), call)
 
     def past(self, company_id: int, call_id: UUID, viewer: int | None) -> Account | None:
         """viewer: the subscriber who asks, if only his own calls and rungs may be shown. None: no such call for him."""
@@ -184,4 +188,4 @@ def _site(call: Imagined, people: Mapping[int, Subscriber]) -> Site:
 
 
 def _plain(place: Place) -> Site:
-    return Site(place.site_id, place.country, place.area_code, time_zone=place.time_zone)
+    return Site(place.site_id, place.country, place.area_code, time_zone=place.time_zone, region=place.region)

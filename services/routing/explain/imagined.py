@@ -23,6 +23,7 @@ WITHHELD = ("withheld", "anonymous")
 IMAGINED_LEG = "00000000-0000-4000-8000-000000000000"
 # Nobody has these: kept free for films (Bundesnetzagentur, Rufnummern für Medienproduktionen), here for "somebody".
 SOMEBODY_OUTSIDE = "+493023125000"
+NO_NUMBER = "no_number"
 _EXTENSION = re.compile(r"[0-9]{2,6}")
 _PUNCTUATION = re.compile(r"[ ()/.\-]")
 _DIALLED = re.compile(r"\+?[0-9*#]{1,32}")
@@ -55,6 +56,7 @@ class Place:
     country: str
     area_code: str
     time_zone: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def _from_outside(tx: Transaction, company_id: int, number: str, dialled: str) -
     if callee is not None:
         called = _any_number(tx, company_id, callee.subscriber_id)
         if not called:
-            raise NotUnderstood("no_number", "callee", f"callee: {callee.extension} has no number, so nobody outside"
+            raise NotUnderstood(NO_NUMBER, "callee", f"callee: {callee.extension} has no number, so nobody outside"
                                 " can call it", "take a caller inside the company")
         site: Place | None = callee.site
     else:
@@ -187,6 +189,7 @@ def _asked(context: str, dialled: str, caller_number: str, variables: dict[str, 
 _PEOPLE = """
 SELECT s.subscriber_id, s.extension, btrim(s.first_name || ' ' || s.last_name) AS name, s.language,
        c.sip_domain AS domain, t.site_id, t.name AS site_name, t.country, t.area_code, t.time_zone,
+       coalesce(t.region, '') AS region,
        coalesce((SELECT n.number FROM directory.numbers n WHERE n.company_id = s.company_id
                  AND n.subscriber_id = s.subscriber_id AND n.is_main), '') AS main_number,
        coalesce((SELECT min(d.device_id) FROM directory.devices d WHERE d.company_id = s.company_id
@@ -196,7 +199,8 @@ JOIN directory.sites t ON (t.company_id, t.site_id) = (s.company_id, s.site_id)
 JOIN directory.companies c ON c.company_id = s.company_id
 WHERE s.company_id = :company_id AND """
 _SITES = """
-SELECT t.site_id, t.name, t.country, t.area_code, t.time_zone FROM directory.sites t
+SELECT t.site_id, t.name, t.country, t.area_code, t.time_zone, coalesce(t.region, '') AS region
+FROM directory.sites t
 WHERE t.company_id = :company_id"""
 
 
@@ -205,7 +209,7 @@ def _person(tx: Transaction, company_id: int, condition: str, value: object) -> 
                  company_id=company_id, value=value)
     if row is None:
         return None
-    site = Place(row.site_id, row.site_name, row.country, row.area_code, row.time_zone)
+    site = Place(row.site_id, row.site_name, row.country, row.area_code, row.time_zone, row.region)
     return Person(row.subscriber_id, row.extension, row.name, row.language, row.domain, row.main_number,
                   row.device_id, site)
 

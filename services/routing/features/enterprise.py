@@ -57,5 +57,5 @@ FEATURES = (
         write=_write, subscriber=Access.NONE, summary="Rules of the company (G10)",
         example={"incoming": [_EXAMPLE], "outgoing": []},
         change_example={"outgoing": [
-            {"name": "Sales calls by the office", "prefixes": ["0171"], "action": "send_to", "target": "21"}]}),
+            {"name": "Sales calls by the office", "prefixes": ["0171"], "action": "send_to", "target": "23"}]}),
 )

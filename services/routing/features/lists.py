@@ -85,5 +85,6 @@ FEATURES = (
         name="selective_forwarding", scopes=frozenset({Scope.SUBSCRIBER}), schema=SelectiveForwarding,
         read=_read_selective, settle=_settle_selective, write=_write_selective,
         example={"enabled": True, "target": "23", "rules": [{**schemas.RULE_EXAMPLE, "target": "+491715550100"}]},
-        change_example={"enabled": False}, summary="Forwarding of chosen callers (R3)"),
+        change_example={"enabled": True, "target": "23", "rules": [{"name": "Customers", "prefixes": ["0171"]}]},
+        summary="Forwarding of chosen callers (R3)"),
 )

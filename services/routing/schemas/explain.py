@@ -112,3 +112,91 @@ PAST_EXAMPLE = {
     "answered_at": "2026-12-24T15:00:01+01:00", "answered_by": None, "ended_at": "2026-12-24T15:00:21+01:00",
     "cause": "NORMAL_CLEARING",
 }
+
+
+# ----- timetables
+
+
+class TimetableQuery(Schema):
+    week = fields.String(
+        load_default=None, validate=validate.Length(min=1, max=10),
+        metadata={"description": "as ISO 8601 writes it; without it, this week at the site", "example": "2026-W52"})
+    caller = fields.String(
+        load_default=None, validate=validate.Length(min=1, max=40),
+        metadata={"description": "for whose calls: extension, number or `withheld`; without it somebody outside whom no"
+                                 " rule names, and a colleague"})
+    language = fields.String(
+        load_default=None, validate=validate.OneOf(["de", "en"]),
+        metadata={"description": "of holidays and of the picture; without it the subscriber's"})
+
+
+class OwnerView(Schema):
+    subscriber_id = fields.Integer(required=True)
+    extension = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class LaneCaller(Schema):
+    kind = fields.String(required=True, metadata={"description": "outside or inside"})
+    number = fields.String(allow_none=True, required=True, metadata={"description": "null: withheld"})
+    name = fields.String(required=True)
+
+
+class PlaceView(Schema):
+    extension = fields.String(required=True)
+    name = fields.String(required=True)
+    number = fields.String(required=True, metadata={"description": "outside the company"})
+
+
+class ThenView(Schema):
+    kind = fields.String(required=True)
+    to = fields.Nested(PlaceView, allow_none=True, required=True)
+    after_s = fields.Integer(required=True)
+
+
+class StretchView(Schema):
+    begins = fields.String(required=True)
+    ends = fields.String(required=True)
+    walls = fields.List(fields.List(fields.Integer()), required=True, metadata={
+        "description": "[run of the day, from, to]: minutes of the clock on the wall it covers"})
+    kind = fields.String(required=True, metadata={"description": (
+        "devices, assistants, remote_office, forward, night, mailbox, announcement, rejected, busy, outside")})
+    rung = fields.String(required=True, metadata={"description": "what decides"})
+    to = fields.Nested(PlaceView, allow_none=True, required=True, metadata={"description": "where it is sent"})
+    lands = fields.String(allow_none=True, required=True, metadata={"description": "kind of what it comes to there"})
+    then = fields.Nested(ThenView, allow_none=True, required=True, metadata={"description": "when nobody answers"})
+
+
+class DayView(Schema):
+    date = fields.String(required=True)
+    holiday = fields.String(allow_none=True, required=True)
+    minutes = fields.Integer(required=True, metadata={"description": "1440, but where the clock changes"})
+    runs = fields.List(fields.List(fields.Integer()), required=True, metadata={
+        "description": "[from, to] minutes of the clock on the wall; two where it is put forward or back"})
+    lanes = fields.List(fields.List(fields.Nested(StretchView)), required=True, metadata={
+        "description": "one for each of `callers`"})
+
+
+class TimetableView(Schema):
+    subscriber = fields.Nested(OwnerView, required=True)
+    week = fields.String(required=True)
+    site = fields.String(required=True)
+    time_zone = fields.String(required=True)
+    language = fields.String(required=True)
+    callers = fields.List(fields.Nested(LaneCaller), required=True)
+    days = fields.List(fields.Nested(DayView), required=True)
+
+
+TIMETABLE_EXAMPLE = {
+    "subscriber": {"subscriber_id": 2, "extension": "22", "name": "Bernd Köhler"}, "week": "2026-W52",
+    "site": "Berlin", "time_zone": "Europe/Berlin", "language": "de",
+    "callers": [{"kind": "outside", "number": "+493023125000", "name": ""}],
+    "days": [{
+        "date": "2026-12-25", "holiday": "Erster Weihnachtstag", "minutes": 1440, "runs": [[0, 1440]],
+        "lanes": [[{
+            "begins": "2026-12-25T00:00+01:00", "ends": "2026-12-26T00:00+01:00", "walls": [[0, 0, 1440]],
+            "kind": "night", "rung": "night service", "to": {"extension": "30", "name": "Jonas Fuchs", "number": ""},
+            "lands": "devices", "then": {"kind": "mailbox", "after_s": 21,
+                                         "to": {"extension": "30", "name": "Jonas Fuchs", "number": ""}}}]],
+    }],
+}
