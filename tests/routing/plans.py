@@ -43,3 +43,16 @@ def in_words(step):
             return step.cause
         case ToMailbox():
             return f"mailbox {step.extension}"
+
+
+def said_of(facts, rung):
+    """What the first line of the trace with that name says."""
+    return next(line.said for line in decide(facts).trace if line.rung == rung)
+
+
+def rule(name="rule", **more):
+    return CallerRule(name, **{"external": True, **more})
+
+
+def selective(*rules, **more):
+    return {"selective_forwarding_on": True, "selective_forwarding": rules, **more}

@@ -77,7 +77,8 @@ rings_count = st.sampled_from([0, 2, 4, 20])
 forwarding = st.builds(forward, target, rings_count)
 intercept = st.builds(Intercept, st.sampled_from(InterceptAction), target)
 night = st.builds(
-    NightService, st.sampled_from(TARGETS[1:]), maybe, times, st.sampled_from([True, None, False]), st.just(NOON - timedelta(hours=1)))
+    NightService, st.sampled_from(TARGETS[1:]), maybe, times, st.sampled_from([True, None, False]),
+    st.just(NOON - timedelta(hours=1)))
 assistants = st.lists(st.sampled_from(EXTENSIONS[1:]), unique=True, max_size=2).flatmap(lambda some: st.tuples(*(
     st.builds(Assistant, st.just(one), st.just(str(one)), st.just(person(one).device_ids), maybe) for one in some)))
 
