@@ -36,7 +36,6 @@ from services.routing.plan import (
     Step,
     TrunkLeg,
     ring_timeout_s,
-    with_trunks,
 )
 from services.routing.rungs.barring import barred_callers_are_refused, may_be_dialled
 from services.routing.rungs.devices import busy_people_are_busy, devices_ring, do_not_disturb_is_busy
@@ -89,12 +88,13 @@ LADDER: tuple[Rung, ...] = (
 # Whoever is called back from an emergency centre rings, whatever he has switched on; in circles goes no call.
 EMERGENCY_CALL_BACK = (LADDER[0], LADDER[-1])
 
-
 _WHEN = {outcome: f"when {outcome.value.replace('_', ' ')}" for outcome in Outcome}
 
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
+    """A wish that may not come true."""
+
     why: str
 
 
@@ -217,7 +217,8 @@ def _forwarded_outside(forward: Forward, facts: CallFacts) -> Step | _Refused:
         return _Refused(refusal)
     shown_number = _business_number(callee)
     ring = Ring(
-        legs=(TrunkLeg(facts.company.trunks[0], forward.target, shown_number, callee.subscriber_id),),
+        legs=(TrunkLeg(facts.company.trunks[0], forward.target, shown_number, callee.subscriber_id,
+                       withheld=callee.number_suppressed),),
         ring_timeout_s=NETWORK_RING_LIMIT_S, reason=f"forward_{forward.reason.value}",
         busy=BUSY_TONE, no_answer=RANG_LONG_ENOUGH, not_reachable=not_reachable_in(callee.language),
         shown=Shown(shown_number),
@@ -232,7 +233,9 @@ def _over_every_trunk(ring: Ring, facts: CallFacts) -> Ring:
     only = ring.legs[0]
     if not isinstance(only, TrunkLeg):
         return ring
-    return with_trunks(facts.company.trunks, only.number, only.shown_number, only.subscriber_id, ring) or ring
+    for trunk in reversed(facts.company.trunks[1:]):
+        ring = replace(ring, not_reachable=replace(ring, legs=(replace(only, trunk=trunk),)))
+    return ring
 
 
 def _why_not_outside(number: str, facts: CallFacts) -> str:
