@@ -9,6 +9,7 @@ import gc
 import json
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import gevent
@@ -37,6 +38,7 @@ from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
 from services.routing.registrations import Registrations
 from services.routing.ringing import Ringing
+from services.routing.schedule import holidays_of
 from services.routing.served import Served
 from services.routing.settings import Settings, load_settings
 from services.routing.switch_directory import SwitchDirectory
@@ -133,6 +135,8 @@ class Service:
         for part in parts:
             part.start()
         watchdog.beat()
+        # The first look at holidays loads them, for half a second: no call shall wait for that.
+        holidays_of(settings.home_country, "", datetime.now(UTC).year)
         # What start-up left stays for ever: the collector need not walk it in the middle of a call.
         gc.collect()
         gc.freeze()

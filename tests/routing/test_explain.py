@@ -198,6 +198,7 @@ def test_what_is_dialled_may_be_anything(client, callee, rung):
     account = explained(client, "21", callee)
     assert rung is None or account["rung"] == rung
     assert account["rungs"][-1]["said"]
+    assert account["caller"]["name"] == "Person 21"
     assert in_one_piece(client, "21", callee)
 
 

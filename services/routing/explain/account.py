@@ -88,7 +88,7 @@ class Explainer:
         registered = self._registered(devices_of(step), decided.domain) if at is None else None
         return {
             "kind": "imagined",
-            "caller": _caller(decided),
+            "caller": _caller(decided, call),
             "dialled": call.question.dialled,
             "callee": _person(call),
             "at": now.astimezone(ZoneInfo(call.site.time_zone)).isoformat(timespec="seconds"),
@@ -168,9 +168,12 @@ def told(trace: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> list[d
              **_OF_OLD, **line, "name": names.get(line["place"], "")} for line in trace]
 
 
-def _caller(decided: Decided) -> dict[str, Any]:
-    caller = decided.caller
-    return {"number": (caller.extension or caller.number) or None, "name": caller.name, "withheld": caller.withheld}
+def _caller(decided: Decided, call: Imagined) -> dict[str, Any]:
+    """Emergency calls look nobody up, so what they know of the caller is what was imagined."""
+    caller, person = decided.caller, call.caller
+    number = caller.extension or caller.number or (person.extension if person else "")
+    return {"number": number or None, "name": caller.name or (person.name if person else ""),
+            "withheld": caller.withheld}
 
 
 def _person(call: Imagined) -> dict[str, Any] | None:
