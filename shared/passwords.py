@@ -33,6 +33,7 @@ _OFTEN = (
     "welcome", "willkommen", "hallo", "schatz", "iloveyou", "admin", "login", "changeme", "sommer", "winter", "abc123",
 )
 _ROWS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertzuiop", "qwertyuiop", "asdfghjkl", "yxcvbnm", "zxcvbnm")
+_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _DIFFERENT_AT_LEAST = 5
 
 
@@ -66,7 +67,8 @@ def password_problem(password: str, words: Iterable[str] = ()) -> str | None:
         return f"must have at least {_DIFFERENT_AT_LEAST} different characters"
     if any(_is_mostly(plain, row) or _is_mostly(plain, row[::-1]) for row in _ROWS):
         return "must not be a row of the alphabet, of digits or of the keyboard"
-    personal = {part for word in words for part in re.split(r"[\W_]+", word.casefold()) if len(part) >= 4}
+    spelled = [form for word in words for form in (word.casefold(), word.casefold().translate(_SPELLED_OUT))]
+    personal = {part for word in spelled for part in re.split(r"[\W_]+", word) if len(part) >= 4}
     left = plain
     for word in sorted((*_OFTEN, *personal), key=len, reverse=True):
         left = left.replace(word, "")

@@ -14,9 +14,10 @@ from shared.passwords import password_problem, pin_problem
 @pytest.mark.parametrize("password", [
     "", "kurz", "neunstell", "x" * 200, "aaaaaaaaaaaa", "abababababab", "1234567890", "0987654321", "abcdefghijkl",
     "qwertzuiop12", "Passwort123", "password2026", "Geheim!!!12", "anna-berger1", "Musterbau2026", "Sommer2026!",
+    "clara schaefer", "Clara Schäfer",
 ])
 def test_an_easy_password_is_refused(password):
-    assert password_problem(password, ["Anna Berger", "anna@musterbau.example", "Musterbau GmbH"])
+    assert password_problem(password, ["Anna Berger", "anna@musterbau.example", "Musterbau GmbH", "Clara", "Schäfer"])
 
 
 @pytest.mark.parametrize("password", ["Regen fällt auf Bern", "tR7-vquK2.mm", "korrekt pferd batterie", "7xk29dmw03pq"])
