@@ -1,3 +1,13 @@
+DROP TABLE routing.nights;
+DROP TABLE routing.call_deletions;
+ALTER TABLE directory.companies DROP COLUMN call_retention_days;
+DROP INDEX routing.calls_of_caller, routing.calls_of_callee, routing.calls_by_time;
+CREATE INDEX calls_by_time ON routing.calls (company_id, started_at DESC, call_id);
+DROP TRIGGER line_takes_the_calls_time ON routing.call_log;
+DROP FUNCTION routing.line_takes_the_calls_time;
+DROP INDEX routing.deleted_lines;
+ALTER TABLE routing.call_log DROP COLUMN at;
+
 DROP FUNCTION directory.open_reset_link;
 DROP TABLE directory.reset_links;
 DROP TABLE directory.resets;

@@ -152,3 +152,52 @@ GRANT EXECUTE ON FUNCTION directory.open_reset_link TO pbx_routing;
 GRANT SELECT, INSERT, UPDATE, DELETE ON directory.logins, directory.attempts, directory.resets, directory.reset_links
     TO pbx_routing;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA directory TO pbx_routing;
+
+-- ----- the lists of calls stay fast with a million of them (L1), and do not grow for ever (L2)
+
+-- When the call came to this list: what the list is sorted by, so that a page is read from the index alone.
+ALTER TABLE routing.call_log ADD COLUMN at timestamptz;
+CREATE FUNCTION routing.line_takes_the_calls_time() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT c.started_at INTO NEW.at FROM routing.calls c
+    WHERE c.company_id = NEW.company_id AND c.call_id = NEW.call_id;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER line_takes_the_calls_time BEFORE INSERT ON routing.call_log
+    FOR EACH ROW WHEN (NEW.at IS NULL) EXECUTE FUNCTION routing.line_takes_the_calls_time();
+UPDATE routing.call_log l SET at = c.started_at FROM routing.calls c
+WHERE (c.company_id, c.call_id) = (l.company_id, l.call_id);
+ALTER TABLE routing.call_log ALTER COLUMN at SET NOT NULL;
+CREATE INDEX call_log_by_time ON routing.call_log (company_id, subscriber_id, at DESC, call_id DESC, placed DESC)
+    WHERE deleted_at IS NULL;
+CREATE INDEX deleted_lines ON routing.call_log (company_id, deleted_at) WHERE deleted_at IS NOT NULL;
+DROP INDEX routing.calls_by_time;
+CREATE INDEX calls_by_time ON routing.calls (company_id, started_at DESC, call_id DESC);
+CREATE INDEX calls_of_caller ON routing.calls (company_id, caller_subscriber_id) WHERE caller_subscriber_id IS NOT NULL;
+CREATE INDEX calls_of_callee ON routing.calls (company_id, callee_subscriber_id) WHERE callee_subscriber_id IS NOT NULL;
+
+ALTER TABLE directory.companies ADD COLUMN call_retention_days int        -- NULL: kept until somebody deletes them
+    CHECK (call_retention_days BETWEEN 1 AND 3650);
+
+CREATE TABLE routing.call_deletions (      -- what was deleted when: written by who deleted it, changed by nobody
+    company_id      bigint NOT NULL REFERENCES directory.companies ON DELETE CASCADE,
+    deletion_id     bigint GENERATED ALWAYS AS IDENTITY,
+    at              timestamptz NOT NULL DEFAULT now(),
+    why             text NOT NULL CHECK (why IN ('retention', 'person')),
+    until           timestamptz NOT NULL,              -- calls that began before
+    subscriber_id   bigint,                            -- of one person's list only; stays when the person goes
+    calls           int NOT NULL CHECK (calls >= 0),
+    lines           int NOT NULL CHECK (lines >= 0),
+    actor_role      text NOT NULL,
+    PRIMARY KEY (company_id, deletion_id)
+);
+SELECT directory.keep_companies_apart('routing.call_deletions');
+GRANT SELECT, INSERT ON routing.call_deletions TO pbx_routing;
+
+CREATE TABLE routing.nights (              -- the last day whose nightly work was begun; company 0: the whole system's
+    company_id      bigint PRIMARY KEY,
+    day             date NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE ON routing.nights TO pbx_routing;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA routing TO pbx_routing;

@@ -34,6 +34,7 @@ from services.routing.explain.weekly import Timetables
 from services.routing.gateways import Gateways
 from services.routing.limits import Limits
 from services.routing.memory import Memory
+from services.routing.nights import Nights
 from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
 from services.routing.registrations import Registrations
@@ -89,6 +90,7 @@ class Service:
         self._gateways.load()
         self._limits = Limits(self._gateways.limits_of)
         emergencies = Emergencies()
+        self._nights = Nights(self._database)
         self._bookkeeping = Bookkeeping(self._database, self._limits, emergencies)
         self._answers = Answers(
             self._directory, self._ringing, settings.home_country, codes=Codes(self._database, self._bus.publish),
@@ -131,7 +133,7 @@ class Service:
             stop_start(f"the switch refuses PBX_ESL_PASSWORD: {error}")
         except OSError as error:
             stop_start(error.strerror or str(error))
-        parts = (self._bus, self._relay, self._recorder, self._registrations, self._bookkeeping)
+        parts = (self._bus, self._relay, self._recorder, self._registrations, self._bookkeeping, self._nights)
         for part in parts:
             part.start()
         watchdog.beat()

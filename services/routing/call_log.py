@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,13 +26,24 @@ def write(tx: Transaction, company_id: int, records: list[Record]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """Where a page ended: what lists are sorted by, newest first."""
+
+    at: datetime
+    call_id: UUID
+    placed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     company_id: int
     """Named in every statement: row security alone lets no index be used that begins with it."""
     subscriber_id: int
     kind: str | None = None
     search: str | None = None
-    before: tuple[datetime, UUID, bool] | None = None
+    begins: datetime | None = None
+    ends: datetime | None = None
+    before: Key | None = None
     limit: int = 50
 
 
@@ -39,57 +51,83 @@ class BadCursor(ValueError):
     """`next` is not one this service gave."""
 
 
-_LINES = """
-SELECT * FROM (
-    SELECT c.call_id, l.placed, c.started_at, c.rung,
-           CASE WHEN l.placed THEN 'placed' WHEN c.answered_by = l.subscriber_id THEN 'received'
-                ELSE 'missed' END AS kind,
-           CASE WHEN l.placed THEN c.callee_name ELSE c.caller_name END AS name,
-           CASE WHEN l.placed THEN c.callee_number ELSE c.caller_number END AS number,
-           CASE WHEN c.answered_at IS NULL OR c.ended_at IS NULL
-                     OR (NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id) THEN 0
-                ELSE greatest(0, round(extract(epoch FROM c.ended_at - c.answered_at)))::int END AS duration_s
-    FROM routing.call_log l
-    JOIN routing.calls c ON (c.company_id, c.call_id) = (l.company_id, l.call_id)
-    -- A call still up is neither missed nor received yet; one whose end nobody reported shows after half a day.
-    WHERE l.company_id = :company_id AND l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL
-      AND (c.ended_at IS NOT NULL OR c.started_at < now() - interval '12 hours')
-) line
-WHERE (CAST(:kind AS text) IS NULL OR kind = :kind)
-  AND (CAST(:pattern AS text) IS NULL OR name ILIKE :pattern OR number ILIKE :pattern)
-  AND (CAST(:at AS timestamptz) IS NULL OR (started_at, call_id, placed) < (:at, CAST(:call_id AS uuid), :placed))
-ORDER BY started_at DESC, call_id DESC, placed DESC LIMIT :limit
+_LINE = """
+SELECT l.call_id, l.placed, l.at, c.started_at, c.rung, c.trace, c.steps, c.cause,
+       CASE WHEN l.placed THEN 'placed' WHEN c.answered_by = l.subscriber_id THEN 'received' ELSE 'missed' END AS kind,
+       CASE WHEN l.placed THEN c.callee_name ELSE c.caller_name END AS name,
+       CASE WHEN l.placed THEN c.callee_number ELSE c.caller_number END AS number,
+       CASE WHEN l.placed THEN c.callee_subscriber_id ELSE c.caller_subscriber_id END AS colleague_id,
+       c.answered_at IS NOT NULL AS answered,
+       CASE WHEN c.answered_at IS NULL OR c.ended_at IS NULL
+                 OR (NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id) THEN 0
+            ELSE greatest(0, round(extract(epoch FROM c.ended_at - c.answered_at)))::int END AS duration_s
+FROM routing.call_log l
+JOIN routing.calls c ON (c.company_id, c.call_id) = (l.company_id, l.call_id)
+-- A call still up is neither missed nor received yet; one whose end nobody reported shows after half a day.
+WHERE l.company_id = :company_id AND l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL
+  AND (c.ended_at IS NOT NULL OR c.started_at < now() - interval '12 hours')
 """
+_NEWEST_FIRST = " ORDER BY l.at DESC, l.call_id DESC, l.placed DESC LIMIT :limit"
+_KINDS = {
+    "placed": "l.placed",
+    "received": "NOT l.placed AND c.answered_by = l.subscriber_id",
+    "missed": "NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id",
+}
+_OTHER = "CASE WHEN l.placed THEN c.callee_{0} ELSE c.caller_{0} END"
 
 
-def page(tx: Transaction, wanted: Wanted) -> tuple[list[Row], str | None]:
-    """Newest first, and the cursor of the next page."""
-    at, call_id, placed = wanted.before or (None, None, None)
-    rows = tx.rows(
-        _LINES, company_id=wanted.company_id, subscriber_id=wanted.subscriber_id, kind=wanted.kind,
-        pattern=f"%{_literally(wanted.search)}%" if wanted.search else None,
-        at=at, call_id=call_id, placed=placed, limit=wanted.limit + 1)
+def page(tx: Transaction, wanted: Wanted) -> tuple[list[Row], Key | None]:
+    """Newest first, and where the next page begins."""
+    conditions = [""]
+    values: dict[str, Any] = {"company_id": wanted.company_id, "subscriber_id": wanted.subscriber_id}
+    if wanted.kind is not None:
+        conditions.append(_KINDS[wanted.kind])
+    if wanted.search is not None:
+        conditions.append(f"({_OTHER.format('name')} ILIKE :in_name OR {_OTHER.format('number')} LIKE :in_number)")
+        values |= patterns(wanted.search)
+    if wanted.begins is not None:
+        conditions.append("l.at >= :begins")
+        values["begins"] = wanted.begins
+    if wanted.ends is not None:
+        conditions.append("l.at < :ends")
+        values["ends"] = wanted.ends
+    if wanted.before is not None:
+        conditions.append("(l.at, l.call_id, l.placed) < (:at, CAST(:call_id AS uuid), :placed)")
+        values |= {"at": wanted.before.at, "call_id": wanted.before.call_id, "placed": wanted.before.placed}
+    rows = tx.rows(_LINE + " AND ".join(conditions) + _NEWEST_FIRST, **values, limit=wanted.limit + 1)
     shown = rows[:wanted.limit]
-    more = len(rows) > wanted.limit
-    return shown, cursor(shown[-1]) if more else None
+    last = shown[-1] if len(rows) > wanted.limit else None
+    return shown, Key(last.at, last.call_id, last.placed) if last else None
+
+
+def patterns(search: str) -> dict[str, str]:
+    """in_name and in_number: a number may be written as people write it, 0171 555 for +49171555."""
+    text = search.strip()
+    written = re.sub(r"[\s()/.-]", "", text)
+    digits = written
+    if re.fullmatch(r"00[0-9]+", written):
+        digits = f"+{written[2:]}"
+    elif re.fullmatch(r"0[0-9]+", written):
+        digits = written[1:]
+    return {"in_name": f"%{_literally(text)}%", "in_number": f"%{_literally(digits)}%"}
 
 
 def _literally(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def cursor(row: Row) -> str:
-    text = f"{row.started_at.isoformat()}|{row.call_id}|{int(row.placed)}"
+def cursor(key: Key) -> str:
+    text = f"{key.at.isoformat()}|{key.call_id}|{int(key.placed)}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str) -> tuple[datetime, UUID, bool]:
+def read_cursor(text: str) -> Key:
     try:
         at, call_id, placed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
         when = datetime.fromisoformat(at)
         if when.tzinfo is None:
             raise BadCursor("no time zone")
-        return when, UUID(call_id), placed == "1"
+        return Key(when, UUID(call_id), placed == "1")
     except (ValueError, binascii.Error) as error:
         raise BadCursor(str(error)) from error
 
@@ -111,3 +149,21 @@ def delete(tx: Transaction, company_id: int, subscriber_id: int, call_id: UUID |
            WHERE company_id = :company_id AND subscriber_id = :subscriber_id AND deleted_at IS NULL
              AND (CAST(:call_id AS uuid) IS NULL OR call_id = :call_id)""",
         company_id=company_id, subscriber_id=subscriber_id, call_id=call_id)
+
+
+def erase(tx: Transaction, company_id: int, subscriber_id: int, actor_role: str) -> Row:
+    """A person's whole list, really, with an entry of it (call_records.py); the company's records stay.
+
+    Lines of the last day are only marked, and go in one of the next nights: a late report would bring them back.
+    """
+    gone = tx.execute(
+        """DELETE FROM routing.call_log WHERE company_id = :company_id AND subscriber_id = :subscriber_id
+           AND at < now() - interval '1 day'""", company_id=company_id, subscriber_id=subscriber_id)
+    gone += tx.execute(
+        """UPDATE routing.call_log SET deleted_at = coalesce(deleted_at, now())
+           WHERE company_id = :company_id AND subscriber_id = :subscriber_id""",
+        company_id=company_id, subscriber_id=subscriber_id)
+    return tx.one(
+        """INSERT INTO routing.call_deletions (company_id, why, until, subscriber_id, calls, lines, actor_role)
+           VALUES (:company_id, 'person', now(), :subscriber_id, 0, :lines, :actor_role) RETURNING *""",
+        company_id=company_id, subscriber_id=subscriber_id, lines=gone, actor_role=actor_role)

@@ -94,7 +94,7 @@ def test_pages_follow_one_another_without_gap_or_double(tx):
         seen += [row.call_id for row in rows]
         if text is None:
             break
-        following = read_cursor(text)
+        following = read_cursor(call_log.cursor(text))
     assert len(seen) == len(set(seen)) == 7
 
 
@@ -226,8 +226,8 @@ def test_one_sees_ones_own_calls_and_why_they_rang(client, database, owner_sql):
     with database.company(701) as tx:
         call_log.write(tx, 701, story(call_id, answered_by=CLARA))
     page = client.get("/v1/call-log", headers=as_("anna")).get_json()
-    assert [(line["kind"], line["name"], line["rung"]) for line in page["entries"]] == [
-        ("placed", "Person 22", "devices")]
+    assert [(line["kind"], line["name"], line["colleague_id"], line["rung"]) for line in page["entries"]] == [
+        ("placed", "Person 22", BERND, "devices")]
     whole = client.get(f"/v1/call-log/{call_id}", headers=as_("bernd")).get_json()
     assert whole["trace"][0]["rung"] == "devices"
     assert client.get(f"/v1/call-log/{call_id}", headers=as_("fremde")).status_code == 404

@@ -28,7 +28,8 @@ def begin_anew(stage: Stage) -> None:
 def link_mailed_to(stage: Stage, address: str, since: set[str]) -> tuple[EmailMessage, str]:
     """The newest mail to the address, and the path of the link in it."""
     mail = stage.wait_for_mail(
-        lambda mail: address in mail["To"] and "-reset/" in str(mail.get_body()) and mail["Message-ID"] not in since, 30)
+        lambda mail: address in mail["To"] and mail["Message-ID"] not in since and "-reset/" in str(mail.get_body()),
+        30)
     found = re.search(re.escape(stage.instance.url("routing")) + r"(/v1/(?:password|pin)-reset/\S+)",
                       mail.get_content())
     assert found, "the mail has a link to this very suite"

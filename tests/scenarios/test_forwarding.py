@@ -147,7 +147,9 @@ def test_a_call_tells_afterwards_why_it_rang_there(stage: Stage) -> None:
     call_id = newest("clara")["call_id"]
     assert [(newest(who)["call_id"], newest(who)["kind"]) for who in ("anna", "bernd")] == [
         (call_id, "placed"), (call_id, "missed")]
-    whole = stage.http("routing", "GET", f"/v1/call-log/{call_id}", token="anna").body
+    assert {line["place"] for line in stage.http(
+        "routing", "GET", f"/v1/call-log/{call_id}", token="anna").body["trace"]} == {"outgoing"}, "others' are theirs"
+    whole = stage.http("routing", "GET", f"/v1/call-log/{call_id}", token="bernd").body
     assert whole["rung"] == "devices"
     assert {"when busy": "forward to 23"}.items() <= {line["rung"]: line["said"] for line in whole["trace"]}.items()
     assert [step["do"] for step in whole["steps"]] == ["ring", "ring"]

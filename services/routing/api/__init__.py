@@ -7,7 +7,17 @@ from collections.abc import Callable
 from flask import Flask
 from flask_smorest import Api
 
-from services.routing.api import accounts, audit, call_log, feature_codes, forwardings, logins, resets, settings
+from services.routing.api import (
+    accounts,
+    audit,
+    call_log,
+    call_records,
+    feature_codes,
+    forwardings,
+    logins,
+    resets,
+    settings,
+)
 from shared.database import Database
 from shared.messages import Message
 
@@ -19,6 +29,7 @@ def register(app: Flask, api: Api, database: Database, publish: Callable[[Messag
     api.register_blueprint(audit.blueprint(database))
     api.register_blueprint(feature_codes.blueprint(database))
     api.register_blueprint(call_log.blueprint(database))
+    api.register_blueprint(call_records.blueprint(database))
     api.register_blueprint(accounts.blueprint(database))
     api.register_blueprint(logins.blueprint(database))
     api.register_blueprint(resets.blueprint(database))

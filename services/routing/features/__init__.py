@@ -15,6 +15,7 @@ from services.routing.features import (
     mailbox,
     night,
     numbers,
+    retention,
     ringing,
 )
 from services.routing.features.base import (
@@ -37,7 +38,7 @@ from services.routing.features.base import (
 FEATURES.update({feature.name: feature for feature in (
     *availability.FEATURES, *forwardings.FEATURES, *lists.FEATURES, *ringing.FEATURES, *numbers.FEATURES,
     *mailbox.FEATURES, *executive.FEATURES, *barring.FEATURES, *intercept.FEATURES, *enterprise.FEATURES,
-    *night.FEATURES, *limits.FEATURES, *company_codes.FEATURES,
+    *night.FEATURES, *limits.FEATURES, *company_codes.FEATURES, *retention.FEATURES,
 )})
 
 __all__ = ["FEATURES", "Access", "Actor", "Conflict", "Feature", "Forbidden", "Refused", "Scope", "Whose", "change",
