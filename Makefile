@@ -6,7 +6,7 @@ PBX := ./operations/run
 .PHONY: help up down status logs call explain apply demo test bench lint pins
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PBX_SWITCH=simulator|freeswitch|external chooses the switch, FREESWITCH_BIN names its program,"
 	@echo "  PBX_PORTS=27000 moves all ports (a second clone on one machine)."
@@ -28,6 +28,9 @@ call: ## click-to-dial over HTTP: make call FROM=anna TO=22
 
 explain: ## why it rings where it rings: make explain FROM=21 TO=22 AT="2026-12-24 15:00", or CALL=<id>
 	@$(PBX) explain "$(FROM)" "$(TO)" "$(AT)" "$(CALL)" "$(COMPANY)"
+
+timetable: ## where calls go in a week, as a picture: make timetable OF=22 WEEK=2026-W52
+	@$(PBX) timetable "$(OF)" "$(WEEK)" "$(FROM)" "$(COMPANY)"
 
 apply: ## a company from a file: make apply FILE=company.yaml (PLAN=1 only shows, PRUNE=1 deletes; EXPORT=domain)
 	@$(PBX) apply "FILE=$(FILE)" "PLAN=$(PLAN)" "PRUNE=$(PRUNE)" "KEEP=$(KEEP)" "ORDER=$(ORDER)" "DISCARD=$(DISCARD)" \

@@ -14,6 +14,7 @@ TARGETS = {
     "logs": "operations.logs",
     "call": "operations.click",
     "explain": "operations.explain",
+    "timetable": "operations.timetable",
     "apply": "operations.apply",
     "demo": "operations.demo",
     "test": "operations.test_run",

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from operations import explain
+from operations.screen import Trouble
 from operations.story_report import proves
 from tests.scenarios.stage import Stage
 from tests.scenarios.telephones import Telephones
@@ -206,10 +207,14 @@ def test_night_service_is_explained_and_stands_in_the_timetable(stage: Stage) ->
 @proves("R15")
 def test_the_command_line_tells_it_as_text(stage: Stage) -> None:
     with setting(stage, "bernd", "forwardings", always={"enabled": True, "target": "23"}):
-        text = explain.told(stage.instance, f"/v1/explain?caller=21&callee=22&company={COMPANY}")
+        text = explain.told(stage.instance, explain.imagined("21", "22"))
+        picture = explain.drawn(stage.instance, "22", "2026-W52").read_text()
     assert "Anna Berger (21) calls Bernd Köhler (22)" in text
     assert "Decided by: forward always, mailbox always" in text
     assert "rings clara-desk" in text
+    assert "→ 23 Clara Schäfer" in picture
+    with pytest.raises(Trouble, match="nobody in this company has the extension 99"):
+        explain.told(stage.instance, explain.imagined("99", "22"))
 
 
 @proves("R15")
