@@ -1,4 +1,4 @@
-"""HTTP of this service: settings of a subscriber's calls, the log of them, accounts."""
+"""HTTP of this service: companies and who is in them, settings of their calls, the log of them, accounts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from services.routing.api import (
     audit,
     call_log,
     call_records,
+    companies,
     feature_codes,
     forwardings,
     logins,
+    people,
     resets,
     settings,
+    sites,
 )
+from services.routing.apply.process import Worker
 from shared.database import Database
 from shared.messages import Message
 
@@ -34,3 +38,6 @@ def register(app: Flask, api: Api, database: Database, publish: Callable[[Messag
     api.register_blueprint(logins.blueprint(database))
     api.register_blueprint(resets.blueprint(database))
     app.register_blueprint(resets.pages(database))
+    api.register_blueprint(companies.blueprint(database, publish, Worker(database.url)))
+    api.register_blueprint(sites.blueprint(database, publish))
+    api.register_blueprint(people.blueprint(database, publish))

@@ -164,7 +164,7 @@ class TrunkPart(Schema):
     label = Text(load_default=None, allow_none=True, validate=name_length)
     host = Text(load_default=None, allow_none=True, validate=matching(_HOST, "must be a host's name or address"))
     port = fields.Integer(load_default=5060, validate=validate.Range(1, 65535))
-    transport = Text(load_default="udp", validate=validate.OneOf(["udp", "tcp", "tls"]))
+    transport = Text(load_default="udp", validate=validate.OneOf(["udp", "tcp"]))
     username = Text(load_default=None, allow_none=True, validate=matching(_LOGIN, "must be a SIP login"))
     password_env = Text(load_default=None, allow_none=True, validate=matching(
         _SECRET_NAME, "must be the name of a secret: TRUNK_PASSWORD_ and capitals, digits or _"))

@@ -17,7 +17,7 @@ from typing import Any
 from services.routing.apply import audit, check, document, marks, plan, present, settings, wanted, write
 from services.routing.apply.marks import Source, Unreadable
 from services.routing.apply.state import Action, Change, Kind, State, compare
-from shared.database import RuleBroken, Transaction
+from shared.database import Transaction
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,7 @@ def make(tx: Transaction, text: str, *, prune: bool, secrets: Mapping[str, str],
     wrong = check.broken(compared, source, _elsewhere(tx, company_id, asked_for), today)
     if wrong:
         raise Unreadable(wanted.in_order(wrong))
-    try:
-        passwords = write.write(tx, company_id, domain, changes)
-    except RuleBroken as error:
-        raise Unreadable([source.wrong(("company",), _in_words(error))]) from error
+    passwords = write.write(tx, company_id, domain, changes)
     created = {change.key for change in changes if change.kind is Kind.SUBSCRIBER and change.action is Action.CREATE}
     set_now, wrong = settings.put(tx, company_id, asked_for, source, prune=prune, created=created)
     if wrong:
@@ -77,11 +74,6 @@ def _elsewhere(tx: Transaction, company_id: int, asked_for: State) -> set[tuple[
         company_id=company_id, numbers=[key[0] for key in asked_for.of(Kind.NUMBER)],
         devices=[key[0] for key in asked_for.of(Kind.DEVICE)], trunks=[key[0] for key in asked_for.of(Kind.TRUNK)],
         firsts=[key[1] for key in pools], lasts=[key[2] for key in pools])}
-
-
-def _in_words(error: RuleBroken) -> str:
-    """A rule that only the database saw broken: two trunks of one label, a race with another company."""
-    return f"{error} ({error.constraint})" if error.constraint else str(error)
 
 
 __all__ = ["Change", "Made", "Source", "Unreadable", "make"]

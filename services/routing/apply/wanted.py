@@ -18,7 +18,7 @@ from services.routing.apply.state import Kind, State
 from shared.phone_number import InvalidNumber, PhoneNumber
 
 MOST_ADDITIONAL_NUMBERS = 10
-MOST_NUMBERS_OF_A_POOL = 1_000_000
+MOST_NUMBERS_OF_A_POOL = 100_000
 COMPANY_FIELDS = ("name", "language", "mobile_integration", "classes")
 
 
