@@ -42,6 +42,14 @@ class SimulatedTelephones:
         if not self._ready.wait(CONNECT_S):
             raise RuntimeError("the simulator does not answer on its event socket, or refuses a login")
 
+    def add_login(self, login: Login) -> None:
+        """One more telephone, not registered."""
+        self._logins = [*(known for known in self._logins if known.device != login.device), login]
+        answer = self.perform(
+            {"do": "login", "device": login.device, "domain": login.domain, "password": login.password})
+        if not answer["ok"]:
+            raise RuntimeError(f"{login.device}: {answer['error']}")
+
     def perform(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             # Not escaped to ASCII: a backslash is not let through to a switch (shared/esl/commands.py).

@@ -29,7 +29,7 @@ from tests.handsets.configuration import Login, Places
 from tests.handsets.driver import HandsetDriver
 from tests.handsets.process import free_port
 from tests.scenarios.simulated_telephones import SimulatedTelephones
-from tests.scenarios.telephones import NeverHappened, TelephoneDriver, Telephones
+from tests.scenarios.telephones import NeverHappened, Telephone, Telephones
 
 T = TypeVar("T")
 
@@ -52,10 +52,11 @@ class Answer:
 class Stage:
     """telephones["anna"] is on; stage.http(...) asks a service as somebody; stage.mails() looks into the mailbox."""
 
-    def __init__(self, instance: instances.Instance, driver: TelephoneDriver) -> None:
+    def __init__(self, instance: instances.Instance, driver: SimulatedTelephones | HandsetDriver) -> None:
         self.instance = instance
         self.env = instance.env
         self.secrets: dict[str, Any] = json.loads((instance.run / "secrets.json").read_text())
+        self._driver = driver
         self.telephones = Telephones(driver)
         self.database = Database(instance.env["PBX_ADMIN_DATABASE_URL"], pool_size=2)
         """The owner's login: for what a story has no HTTP door for yet."""
@@ -80,6 +81,11 @@ class Stage:
                 return _answer(response.status, response.read(), response.headers)
         except urllib.error.HTTPError as error:
             return _answer(error.code, error.read(), error.headers)
+
+    def new_telephone(self, device: str, domain: str, password: str) -> Telephone:
+        """One more telephone with this on its settings page; the story registers it."""
+        self._driver.add_login(Login(device, domain, password))
+        return self.telephones[device]
 
     def lamp_address(self, device: str, position: int) -> str:
         extension = self.extension(device.split("-")[0])
