@@ -234,7 +234,7 @@ def _over_every_trunk(ring: Ring, facts: CallFacts) -> Ring:
     if not isinstance(only, TrunkLeg):
         return ring
     for trunk in reversed(facts.company.trunks[1:]):
-        ring = replace(ring, not_reachable=replace(ring, legs=(replace(only, trunk=trunk),)))
+        ring = ring.over(only, ring.over(only.over(trunk), ring.not_reachable))
     return ring
 
 
@@ -297,9 +297,11 @@ def _outside_legs(numbers: tuple[SimultaneousNumber, ...], facts: CallFacts, tra
 
 def _after(outcome: Outcome, facts: CallFacts, trace: _Trace) -> Step:
     wishes = wishes_after(outcome, facts)
+    end = wishes[-1]
+    if len(wishes) == 1 and not isinstance(end, Forward):
+        return end
     step, account = _first_possible(wishes, facts, trace)
-    if len(wishes) > 1:
-        trace.note(_WHEN[outcome], account, facts)
+    trace.note(_WHEN[outcome], account, facts)
     assert step is not None  # the last wish of an outcome always comes true
     return step
 

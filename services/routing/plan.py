@@ -7,7 +7,7 @@ settings that may have changed meanwhile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,6 +48,10 @@ class TrunkLeg:
     """O2: the called person does not see shown_number; the carrier may."""
     extension: str = ""
     """Whose place it is (R8, R9): a call there is one he is on. Empty: nobody's, as of a forward."""
+
+    def over(self, trunk: str) -> TrunkLeg:
+        return TrunkLeg(
+            trunk, self.number, self.shown_number, self.subscriber_id, self.confirm, self.withheld, self.extension)
 
 
 Leg = DeviceLeg | TrunkLeg
@@ -122,6 +126,12 @@ class Ring:
     callee_id: int | None = None
     shown: Shown = Shown()
     alert_info: str = ""
+
+    def over(self, leg: TrunkLeg, otherwise: Step) -> Ring:
+        """The same with this leg alone, and `otherwise` when it fails. In full: replace() takes ten times as long."""
+        return Ring(
+            (leg,), self.ring_timeout_s, self.busy, self.no_answer, otherwise, self.reason, self.callee_id, self.shown,
+            self.alert_info)
 
     def after(self, outcome: Outcome) -> Step:
         if outcome is Outcome.BUSY:
@@ -215,5 +225,5 @@ def with_trunks(
     planned: Ring | None = None
     for trunk in reversed(trunks):
         leg = TrunkLeg(trunk, number, shown_number, subscriber_id, withheld=withheld)
-        planned = replace(ring, legs=(leg,), not_reachable=planned or ring.not_reachable)
+        planned = ring.over(leg, planned or ring.not_reachable)
     return planned

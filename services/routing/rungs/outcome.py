@@ -6,16 +6,15 @@ rings; the smaller count acts, and equal counts mean the forward (R11).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-from services.routing.facts import CALL_BACK_RINGS, CallFacts, Forwarding, ForwardReason, Subscriber
+from services.routing.facts import CALL_BACK_RINGS, CallFacts, ForwardReason, Subscriber
 from services.routing.plan import Announce, Outcome, Reject, ToMailbox
 from services.routing.rungs.said import Forward
 
 
-@dataclass(frozen=True, slots=True)
-class AfterRings:
+class AfterRings(NamedTuple):
     """A wish that comes true after so many rings."""
 
     rings: int
@@ -55,20 +54,17 @@ def after_rings(facts: CallFacts) -> tuple[AfterRings, ...]:
     callee = facts.callee
     if facts.handed_out_by:
         return ()
+    forward, mailbox = callee.forward_no_answer, callee.mailbox
     # N5: an emergency centre calls a telephone, which rings before anything else is tried.
     least = CALL_BACK_RINGS if facts.caller.calls_back_an_emergency_call else 0
-    found: list[AfterRings] = []
-    forward: Forwarding | None = callee.forward_no_answer
+    found: tuple[AfterRings, ...] = ()
     if forward:
-        found.append(AfterRings(max(forward.rings, least), Forward(forward.target, ForwardReason.NO_ANSWER)))
-    if callee.mailbox.no_answer:
-        mailbox = _mailbox(callee, Outcome.NO_ANSWER.value)
-        found.append(AfterRings(max(callee.mailbox.rings, least), mailbox))
-    return tuple(sorted(found, key=_rings))  # stable: at a tie the forward stays first
-
-
-def _rings(one: AfterRings) -> int:
-    return one.rings
+        found = (AfterRings(max(forward.rings, least), Forward(forward.target, ForwardReason.NO_ANSWER)),)
+    if mailbox.no_answer:
+        rings = max(mailbox.rings, least)
+        second = AfterRings(rings, _mailbox(callee, Outcome.NO_ANSWER.value))
+        found = (*found, second) if not found or found[0].rings <= rings else (second, *found)
+    return found
 
 
 def _mailbox(callee: Subscriber, reason: str) -> ToMailbox:
