@@ -13,8 +13,10 @@ import gevent
 import pytest
 
 from operations.instance import find_freeswitch
+from operations.places import SOUNDS
 from shared.esl.errors import CommandRejected
 from tests.routing.lab import Lab, running_lab
+from tests.scenarios.spoken import hears
 
 pytestmark = [
     pytest.mark.live, pytest.mark.slow,
@@ -210,6 +212,19 @@ def test_with_its_database_frozen_calls_are_routed_by_what_was_known(lab: Lab) -
         assert time.monotonic() - began < 2
     wait_until(lambda: "database back" in lab.routing.words())
     assert talk(lab, "22", "bernd") == ("bernd-desk", "21")
+
+
+def test_with_its_database_frozen_a_code_is_answered_that_it_is_not_possible_now(lab: Lab) -> None:
+    (lab.folder / "sounds" / "de").symlink_to(SOUNDS / "de")
+    came_back = lab.routing.words().count("database back")
+    with frozen_database(lab):
+        for _ in range(2):      # while it is tried, and once it is known to be away
+            call = lab.telephones["anna"].dial("*78")
+            hears(call, "de", "code-not-possible-now")
+    wait_until(lambda: lab.routing.words().count("database back") > came_back)
+    assert lab.sql("SELECT 1 FROM routing.call_settings WHERE do_not_disturb") == []
+    hears(lab.telephones["anna"].dial("*78"), "de", "do-not-disturb-on")
+    hears(lab.telephones["anna"].dial("*79"), "de", "do-not-disturb-off")
 
 
 def test_the_log_of_calls_is_complete_also_of_those_made_without_the_database(lab: Lab) -> None:

@@ -14,7 +14,10 @@ LANGUAGE = {"bernd": "en"}
 
 
 def dials(stage: Stage, *codes: tuple[str, str, Sequence[str]]) -> None:
-    """(who, what he dials, prompts he hears), soon after one another: each in his own language, to the end."""
+    """(who, what he dials, prompts he hears): each in his own language, to the end.
+
+    The next is dialled when the one before is answered, so when it is done already; only the listening overlaps.
+    """
     for who in {who for who, _, _ in codes}:
         stage.telephones[who].register()
     dialled = []

@@ -123,9 +123,9 @@ def test_remote_office_by_code_warns_and_moves_the_calls(stage: Stage) -> None:
         stage.telephones.carrier.wait_for_ring()
         assert anna.stays_silent()
         call.hangup()
-        dials(stage, ("anna", "*85", ["remote-office-off"]))
-        dials(stage, ("anna", "*84", said))
-        dials(stage, ("anna", "*85", ["remote-office-off"]))
+        off = ("anna", "*85", ["remote-office-off"])
+        dials(stage, off, ("anna", "*84", said), off)
+        assert setting(stage, "anna", "remote_office")["enabled"] is False
 
 
 @contextmanager
@@ -170,8 +170,7 @@ def test_night_service_is_switched_by_those_who_may(stage: Stage) -> None:
         emma.wait_for_ring()
         call.hangup()
         assert _night(stage, site_id, {"who_may_switch": "everybody"}).status == 200
-        dials(stage, ("emma", "#80", ["night-service-on"]))
-        dials(stage, ("emma", "#81", ["night-service-off"]))
+        dials(stage, ("emma", "#80", ["night-service-on"]), ("emma", "#81", ["night-service-off"]))
 
 
 @proves("F1", "G6")
