@@ -16,6 +16,7 @@ import structlog
 
 from freeswitch.simulator import names
 from freeswitch.simulator.channel import Channel, NotReady
+from freeswitch.simulator.confirmation import Confirmation, confirmation_of
 from freeswitch.simulator.dial_strings import DialString, DialStringError, Leg, parse
 from freeswitch.simulator.endpoints import Refused, Target, find_target
 from freeswitch.simulator.events import SwitchEvent
@@ -35,7 +36,8 @@ _INHERITED = (
     "progress_timeout", "hangup_on_single_reject", "fail_on_single_reject", "return_ring_ready", "language",
 )  # fmt: skip
 _NOT_SIMULATED = (
-    "group_confirm_key", "group_confirm_file", "originate_retries", "leg_required", "monitor_early_media_ring",
+    "group_confirm_error_file", "group_confirm_cancel_timeout", "originate_retries", "leg_required",
+    "monitor_early_media_ring",
     "monitor_early_media_fail", "bridge_early_media", "enable_file_write_buffering_leg", "campon",
     "hangup_on_single_reject", "ringback_sequence", "progress_timeout", "leg_progress_timeout", "bypass_media",
     "proxy_media",
@@ -57,6 +59,18 @@ class Attempt:
     delay_s: int = 0
     started: bool = True
     via_user: bool = False
+    confirmation: Confirmation | None = None
+
+    def has_the_call(self, elapsed_s: int) -> bool:
+        if not self.channel.answered or self.channel.down:
+            return False
+        if self.confirmation is None:
+            return True
+        if not self.confirmation.asked:
+            self.confirmation.ask()
+            if self.confirmation.timeout_s:
+                self.timeout_s = elapsed_s + self.confirmation.timeout_s
+        return self.confirmation.given()
 
 
 @dataclass
@@ -240,7 +254,8 @@ class _Group:
         channel.event("CHANNEL_OUTGOING")
         self._set_variables(channel, leg, target, local)
         channel.watch(self.news)
-        attempt = Attempt(channel, timeout_s=leading_int(merged.get("leg_timeout")), via_user=target.via_user)
+        attempt = Attempt(channel, timeout_s=leading_int(merged.get("leg_timeout")), via_user=target.via_user,
+                          confirmation=confirmation_of(channel, merged))
         delay_s = leading_int(merged.get("leg_delay_start"))
         if delay_s > 0:
             attempt.delay_s, attempt.started = delay_s, False
@@ -325,7 +340,7 @@ class _Group:
             elapsed_s = int(time.time()) - started_at
             self.time_is_up = self.time_is_up or elapsed_s >= self.timeout_s
             self._check_leg_timers(elapsed_s)
-            winner = next((one for one in self.attempts if one.channel.answered and not one.channel.down), None)
+            winner = next((one for one in self.attempts if one.has_the_call(elapsed_s)), None)
             if winner is not None:
                 return winner, False
             if self._caller_gone():
@@ -366,7 +381,8 @@ class _Group:
             if not attempt.started and (elapsed_s >= attempt.delay_s or self._others_down(attempt)):
                 attempt.started = True
                 attempt.channel.start()
-            if attempt.timeout_s and elapsed_s > attempt.timeout_s and not attempt.channel.answered:
+            if attempt.timeout_s and elapsed_s > attempt.timeout_s and (
+                    not attempt.channel.answered or attempt.confirmation is not None):
                 attempt.channel.hangup("ALLOTTED_TIMEOUT")
 
     def _others_down(self, attempt: Attempt) -> bool:
