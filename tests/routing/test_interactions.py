@@ -25,7 +25,7 @@ from services.routing.facts import (
     Times,
 )
 from services.routing.ladder import decide
-from services.routing.plan import Onward, Splash, landing, splashes
+from services.routing.plan import Onward, Ring, Splash, landing, splashes
 from tests.routing.build import ANNA, BERLIN, NOON, OUTSIDE, WITHHELD, forward, incoming, person
 from tests.routing.plans import (
     EVERYONE,
@@ -316,3 +316,12 @@ def test_no_ring_splash_when_the_forward_may_not_be_made():
 def test_the_caller_of_a_forward_is_looked_at_again_by_whom_it_leads_to():
     clara = person(23, negative_list_on=True, negative_list=(EVERYONE,))
     assert in_words(step_of(person(22, forward_always=forward("23")), clara)) == "announce caller-rejected"
+
+
+def test_a_companys_rule_leaves_alone_whoever_takes_its_calls() -> None:
+    rules = (CallerRule("To Clara", external=True, action="send_to", target="23"),)
+    people = [person(extension, enterprise_incoming=rules) for extension in (22, 23)]
+    decision = decide(incoming(*people, caller=OUTSIDE))
+    step, redirections = landing(decision.step)
+    assert isinstance(step, Ring)
+    assert ([leg.subscriber_id for leg in step.legs], [one.place for one in redirections]) == ([23], ["22"])

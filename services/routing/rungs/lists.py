@@ -5,6 +5,7 @@ from datetime import datetime
 from services.routing.facts import Caller, CallerRule, CallFacts, ForwardReason, Site
 from services.routing.plan import Announce, Reject
 from services.routing.rungs.said import OFF, Forward, Said, nothing, wants
+from services.routing.rungs.targets import leads_here_or_was_met
 from services.routing.schedule import holds
 
 _NO_RULES = nothing(rules=0)
@@ -51,6 +52,8 @@ def enterprise_rules_are_followed(facts: CallFacts) -> Said:
     if rule is None or rule.action == "allow":
         return nothing(rule=rule.name if rule else None)
     if rule.action == "send_to":
+        if leads_here_or_was_met(rule.target, facts):
+            return nothing(rule=rule.name, takes_its_calls=True)
         return wants(Forward(rule.target, ForwardReason.RULE), rule=rule.name)
     if rule.action == "announce":
         return wants(Announce("call-not-permitted", facts.callee.language, "CALL_REJECTED", "rule"), rule=rule.name)
