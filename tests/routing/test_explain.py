@@ -335,7 +335,10 @@ def test_a_past_call_is_told_with_what_came_of_it(client, past_call):
 def test_of_a_past_call_too_a_subscriber_sees_his_own_part_only(client, past_call):
     account = ask(client, "anna", path=past_call).get_json()
     assert {one["place"] for one in account["rungs"]} == {"21"}
-    assert [step["legs"] for step in account["happened"]] == [["amsel-21"], []]
+    assert [(step["legs"], step.get("reason")) for step in account["happened"]] == [
+        (["amsel-21"], "devices"), ([], None)]
+    text = ask(client, "anna", path=past_call, accept="text/plain").get_data(as_text=True)
+    assert "busy (USER_BUSY): rang elsewhere for up to 21 s" in text
     assert OUTSIDE not in json.dumps(account)
     assert ask(client, "fremde", path=past_call).status_code == 404
     assert ask(client, path=f"/v1/calls/{uuid.uuid4()}/explain").status_code == 404

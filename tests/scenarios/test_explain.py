@@ -146,6 +146,23 @@ def test_a_refused_call_is_explained_like_any_other(
     assert telephones["bernd"].stays_silent()
 
 
+@proves("R15", "N5", "N3")
+@pytest.mark.parametrize(("dialled", "rung", "done"), [
+    ("09005123456", "barring", "announce"), ("99", "external number", "announce"), ("112", "emergency", "ring")])
+def test_a_call_that_is_made_is_explained_too(stage: Stage, dialled: str, rung: str, done: str) -> None:
+    telephones, known = registered(stage), calls_so_far(stage)
+    call = telephones["anna"].dial(dialled)
+    if done == "ring":
+        telephones.carrier.wait_for_ring().answer()
+        call.wait_for("answered").hangup()
+    call.wait_for("ended", timeout_s=20)
+    was, would_be = explained_after_the_fact(stage, known), imagined(stage, "21", dialled)
+    assert was["rung"] == would_be["rung"] == rung
+    assert same_way(was, would_be)
+    assert was["happened"][0]["do"] == done
+    assert would_be["caller"]["name"] == "Anna Berger"
+
+
 @proves("R15", "R12")
 def test_a_call_in_circles_shows_the_loop_guard(stage: Stage) -> None:
     telephones, known = registered(stage), calls_so_far(stage)
@@ -171,6 +188,20 @@ def test_a_code_dialled_is_explained_and_imagining_it_changes_nothing(stage: Sta
     assert was["rung"] == would_be["rung"] == "feature code or speed dial"
     assert same_way(was, would_be)
     assert would_be["plan"] | {"id": 0} == {"id": 0, "do": "code", "function": "do_not_disturb_on", "argument": ""}
+
+
+@proves("R15", "R7")
+def test_who_is_on_a_call_is_known_now_and_of_no_other_time(stage: Stage) -> None:
+    telephones = registered(stage)
+    with setting(stage, "bernd", "call_waiting", enabled=False):
+        telephones["bernd"].dial("23")
+        talk = telephones["clara"].wait_for_ring().answer()
+        now = stage.wait_until(
+            lambda: found if (found := imagined(stage, "21", "22"))["rung"] == "busy" else None, 10, "the busy rung")
+        tomorrow = imagined(stage, "21", "22", "2026-12-23T12:00")
+        talk.hangup()
+    assert next(line["saw"] for line in now["rungs"] if line["decides"] and line["rung"] == "busy")["calls_up"] == 1
+    assert (tomorrow["rung"], tomorrow["not_known"]) == ("devices", ["calls_up", "registrations"])
 
 
 @proves("R15", "G6")

@@ -46,6 +46,8 @@ def own_steps(steps: Iterable[Mapping[str, Any]], device_ids: Iterable[str]) -> 
         if "legs" in step:
             one["legs"] = [leg for leg in step["legs"] if leg in own]
             one["elsewhere"] = len(step["legs"]) - len(one["legs"])
+        if not one.get("legs"):
+            one.pop("reason", None)  # of settings that may be somebody else's; his own rungs tell his own
         told.append(one)
     return told
 

@@ -225,7 +225,8 @@ def _done(step: Mapping[str, Any]) -> str:
     if do == "ring":
         over = f" over {', '.join(step['trunks'])}" if step.get("trunks") else ""
         legs = [*step.get("legs", ()), *(["elsewhere"] if step.get("elsewhere") else [])]
-        return f"rang {', '.join(legs)}{over} for up to {step.get('for_s')} s ({step.get('reason')})"
+        why = f" ({step['reason']})" if step.get("reason") else ""
+        return f"rang {', '.join(legs)}{over} for up to {step.get('for_s')} s{why}"
     rest = ", ".join(f"{name} {_value(value)}" for name, value in step.items()
                      if name not in ("do", "at", "question", "outcome", "causes", "rung"))
     return f"{do} ({rest})" if rest else str(do)

@@ -69,6 +69,8 @@ class Looked(Schema):
     rung = fields.String(required=True)
     saw = fields.Dict(required=True, metadata={"description": "what was looked at"})
     said = fields.String(required=True, metadata={"description": "`passed`, or what it decided or was refused"})
+    sent_on = fields.Integer(metadata={"description": "how often the call had been sent on by then"})
+    decides = fields.Boolean(metadata={"description": "the ladder of this place ended here"})
 
 
 class WholeCall(Schema):
