@@ -23,6 +23,7 @@ def test_only_the_remote_number_rings_for_every_number_of_his(stage: Stage) -> N
             ringing.answer()
             call.wait_for("answered").hangup()
             ringing.wait_for("ended")
+            wait_until_on_a_call(stage, "emma", 0)
         assert telephones["emma"].stays_silent()
 
 

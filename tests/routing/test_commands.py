@@ -1,0 +1,84 @@
+"""A plan step as the switch is told it: rings of several places, short rings, announcements that go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.routing import commands, ends
+from services.routing.plan import Announce, DeviceLeg, Reject, Ring, Shown, TrunkLeg
+from services.routing.plan_state import Travelling, from_variable
+
+DESK = DeviceLeg("anna-desk", 21, "21")
+SOFT = DeviceLeg("anna-soft", 21, "21")
+ASSISTANT = DeviceLeg("bernd-desk", 22, "22", silenced_alone=True)
+MOBILE = TrunkLeg("musterbau-1", "+491715550100", "+49305550021", 21, extension="21")
+END = Reject("NO_ANSWER", "no_answer")
+LEG = "5f0f9b7e-0001-4000-8000-000000000001"
+
+
+def said(*legs, ring_timeout_s: int = 21) -> str:
+    ring = Ring(legs, ring_timeout_s, END, END, END, "devices", 21)
+    return commands.variables_for(Travelling(LEG, 7, "musterbau.example", 1, ring))["pbx_dial"]
+
+
+def test_the_switch_itself_ends_all_ringing_of_ones_own_telephones():
+    dialled = said(DESK, SOFT)
+    assert "fail_on_single_reject=CALL_REJECTED" in dialled
+    assert dialled.count("leg_timeout=20") == 2
+    assert "pbx_own_place" not in dialled
+
+
+def test_beside_other_places_ones_own_telephones_are_marked_and_time_is_counted_for_all():
+    for other in (MOBILE, ASSISTANT):
+        common, *legs = said(DESK, other).split("[")
+        assert "fail_on_single_reject" not in common
+        assert "ignore_early_media=true" in common
+        assert ["pbx_own_place=true" in leg for leg in legs] == [True, False]
+        assert not any("leg_timeout" in leg for leg in legs)
+
+
+def test_one_telephone_needs_none_of_that():
+    assert not {"fail_on", "leg_timeout", "early_media", "own_place"}.intersection(said(DESK).split("="))
+    assert "ignore_early_media" not in said(DESK)
+
+
+def test_a_number_outside_that_is_left_after_a_while_gives_no_early_media():
+    assert "ignore_early_media=true" in said(MOBILE)
+    assert "ignore_early_media" not in said(MOBILE, ring_timeout_s=120)
+
+
+def test_a_number_that_must_be_accepted_is_asked_for_a_key():
+    dialled = said(DESK, replace(MOBILE, confirm=True))
+    assert "group_confirm_key=1" in dialled
+    assert "group_confirm_key" not in said(DESK, MOBILE)
+
+
+def test_a_call_at_the_remote_office_is_one_he_is_on():
+    assert "presence_id=21@musterbau.example" in said(MOBILE)
+    assert "presence_id" not in said(replace(MOBILE, extension=""))
+
+
+def test_an_announcement_that_goes_on_carries_the_plan():
+    step = Announce("number-not-in-service", "de", "NUMBER_CHANGED", "intercepted", then=END)
+    variables = commands.variables_for(Travelling(LEG, 7, "musterbau.example", 1, step))
+    assert variables["pbx_step"] == "announce-then"
+    assert from_variable(variables["pbx_plan"]).step == step
+
+
+def test_one_short_ring_is_an_originate_of_its_own():
+    text = commands.splash(DESK, Shown("22", "Bernd Köhler"), "musterbau.example").line
+    assert text.startswith("bgapi originate '{originate_timeout=2,")
+    assert "sofia/internal/anna-desk%musterbau.example" in text
+    assert "&hangup(NORMAL_CLEARING)" in text
+
+
+class Event(dict):
+    def variable(self, name: str) -> str | None:
+        return self.get(f"variable_{name}")
+
+
+def test_a_rejection_at_a_marked_place_tells_whose_ringing_ends():
+    rejected = Event({"variable_pbx_own_place": "true", "variable_originator": LEG, "Hangup-Cause": "CALL_REJECTED"})
+    assert ends.rejected_for_all(rejected) == LEG
+    assert ends.rejected_for_all(Event({**rejected, "Hangup-Cause": "USER_BUSY"})) is None
+    assert ends.rejected_for_all(Event({"variable_originator": LEG, "Hangup-Cause": "CALL_REJECTED"})) is None
