@@ -126,8 +126,8 @@ class Api:
     def api_sofia(self, arguments: str) -> str:
         words = arguments.split()
         gateways = self._switch.gateways
-        if words == ["xmlstatus", "gateway"]:
-            return as_xml(gateways.values())
+        if words[:2] == ["xmlstatus", "gateway"]:
+            return as_xml(gateways, *words[2:])
         if words[:1] != ["status"]:
             if words[:1] == ["profile"] and words[2:3] == ["rescan"]:
                 self._switch.reload()

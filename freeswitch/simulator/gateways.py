@@ -6,7 +6,7 @@ until `killgw` takes it out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -70,11 +70,18 @@ def _domains(document: ElementTree.Element | None) -> Iterator[ElementTree.Eleme
     return iter(()) if document is None else document.iter("domain")
 
 
-def as_xml(gateways: Iterable[Gateway]) -> str:
-    """cmd_xml_status (mod_sofia.c), the lines services look at. Nobody registers at the simulated carriers, and a
-    gateway that is to goes on trying."""
-    listed = "".join(
-        f"  <gateway>\n    <name>{one.name}</name>\n    <profile>{one.profile}</profile>\n"
-        f"    <state>{'TRYING' if one.registers else 'NOREG'}</state>\n"
-        f"    <status>{'DOWN' if one.registers else 'UP'}</status>\n  </gateway>\n" for one in gateways)
-    return f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<gateways>\n{listed}</gateways>\n'
+_XML = '<?xml version="1.0" encoding="ISO-8859-1"?>'
+
+
+def as_xml(gateways: Gateways, name: str | None = None) -> str:
+    """cmd_xml_status (mod_sofia.c), the lines services look at: one, or all."""
+    if name is not None:
+        return f"{_XML}\n{_one(gateways[name])}" if name in gateways else "Invalid Gateway!\n"
+    return f"{_XML}\n<gateways>\n{''.join(map(_one, gateways.values()))}</gateways>\n"
+
+
+def _one(gateway: Gateway) -> str:
+    """Nobody registers at the simulated carriers, and a gateway that is to goes on trying."""
+    return (f"  <gateway>\n    <name>{gateway.name}</name>\n    <profile>{gateway.profile}</profile>\n"
+            f"    <state>{'TRYING' if gateway.registers else 'NOREG'}</state>\n"
+            f"    <status>{'DOWN' if gateway.registers else 'UP'}</status>\n  </gateway>\n")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import structlog
 
-from freeswitch.simulator.telephones import CARRIER, CannotDo, Telephone
+from freeswitch.simulator.telephones import CARRIERS, CannotDo, Telephone
 
 if TYPE_CHECKING:
     from freeswitch.simulator.switch import Switch
@@ -52,7 +52,7 @@ class TelephoneApi:
         return found
 
     def _login_(self, device: str, domain: str, password: str) -> None:
-        if device != CARRIER:
+        if device not in CARRIERS:
             self._telephones.login(device, domain, password)
 
     def _state_(self) -> dict[str, Any]:

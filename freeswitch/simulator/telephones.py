@@ -77,13 +77,13 @@ class Telephone:
         return TelephoneCall(self, channel, "incoming", channel.profile.destination_number)
 
     def dial(self, number: str, name: str | None, from_number: str | None) -> TelephoneCall:
-        channel = self._carrier_leg(number, name, from_number) if self.device == CARRIER else self._leg(number, name)
+        channel = self._carrier_leg(number, name, from_number) if self.device in CARRIERS else self._leg(number, name)
         call = TelephoneCall(self, channel, "outgoing", number)
         channel.telephone = call
         self.switch.telephones.calls[call.id] = call
         self.switch.remember(channel)
         call.say()
-        if self.device != CARRIER and not self._login_leg(channel):
+        if self.device not in CARRIERS and not self._login_leg(channel):
             channel.hangup("CALL_REJECTED")
         channel.start()
         return call

@@ -396,7 +396,7 @@ BEGIN
     FROM directory.companies c
     LEFT JOIN LATERAL (
         SELECT array_agg(t.name ORDER BY t.position) AS names FROM directory.trunks t
-        WHERE t.company_id = c.company_id) t ON true
+        WHERE t.company_id = c.company_id AND t.enabled) t ON true
     LEFT JOIN LATERAL (
         SELECT json_agg(routing.rule_facts(r) ORDER BY r.position) AS facts, array_agg(r.target) AS targets
         FROM routing.call_rules r

@@ -43,7 +43,7 @@ CREATE TABLE routing.call_limits (
     company_id              bigint PRIMARY KEY REFERENCES directory.companies ON DELETE CASCADE,
     per_subscriber_per_minute int NOT NULL DEFAULT 10 CHECK (per_subscriber_per_minute BETWEEN 1 AND 1000),
     forwarded_at_once       int NOT NULL DEFAULT 2 CHECK (forwarded_at_once BETWEEN 0 AND 100),   -- per subscriber
-    longest_call_s          int NOT NULL DEFAULT 14400 CHECK (longest_call_s BETWEEN 60 AND 86400),
+    longest_call_s          int NOT NULL DEFAULT 14400 CHECK (longest_call_s BETWEEN 10 AND 86400),
     daily_budget_cents      int DEFAULT 50000 CHECK (daily_budget_cents >= 0),                    -- NULL: no budget
     alert_percent           int NOT NULL DEFAULT 80 CHECK (alert_percent BETWEEN 1 AND 100),
     -- What a minute is counted with, by class of number; a begun minute counts.

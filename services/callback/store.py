@@ -151,7 +151,7 @@ def claim(tx: Transaction, attempt_id: UUID, within_s: int) -> Errand | None:
     row = tx.one(
         """SELECT a.company_id, a.subscriber_id, a.destination, a.shown_name, a.shown_number, a.ring_s,
                s.extension, c.sip_domain, i.main_number AS site_number,
-               (SELECT t.name FROM directory.trunks t WHERE t.company_id = a.company_id
+               (SELECT t.name FROM directory.trunks t WHERE t.company_id = a.company_id AND t.enabled
                 ORDER BY t.position LIMIT 1) AS gateway
            FROM callback.attempts a
            JOIN directory.subscribers s ON s.company_id = a.company_id AND s.subscriber_id = a.subscriber_id

@@ -20,7 +20,16 @@ from services.routing.codes.meaning import meaning
 from services.routing.codes.saying import not_possible
 from services.routing.directory import Directory, NotKnownNow, Unknown
 from services.routing.emergencies import Emergencies
-from services.routing.facts import Caller, CallFacts, CodeDialled, Dialled, OutgoingFacts, Redirection, Subscriber
+from services.routing.facts import (
+    Caller,
+    CallFacts,
+    CodeDialled,
+    Dialled,
+    EmergencyCall,
+    OutgoingFacts,
+    Redirection,
+    Subscriber,
+)
 from services.routing.feature_codes import table_of
 from services.routing.ladder import decide, shown_as
 from services.routing.limits import Limits
@@ -127,7 +136,8 @@ class Answers:
             return Decided(
                 Decision(step, EMERGENCY, trace), question.company_id or 0, "", Caller(question.subscriber_id))
         dialled = _dialled(question, country)
-        found = self.directory.look_up(_asked(question, dialled, self.home_country))
+        asked = _asked(question, dialled, self.home_country)
+        found = self._called(question, asked) if question.from_trunk else self.directory.look_up(asked)
         caller = _caller(question, found, self.home_country)
         code = None
         if question.from_trunk:
@@ -144,6 +154,25 @@ class Answers:
                 owners=found.owners, code=code,
             ))
         return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)
+
+    def _called(self, question: Question, asked: Asked) -> Found:
+        """Who is called from outside. Whom an emergency centre is to reach we know ourselves, before it is written and
+        while nothing can be looked up. Raises Unknown, NotKnownNow."""
+        last = self.emergencies.to_ring_first(asked.dialled_number or "")
+        if last is None:
+            return self.directory.look_up(asked)
+        if question.trunk and question.trunk not in self.outside.of_company(last.company_id):
+            raise Unknown
+        person = self.directory.look_up(Asked(
+            acting_subscriber_id=last.subscriber_id, company_id=last.company_id, caller_number=asked.caller_number))
+        try:
+            found = self.directory.look_up(asked)
+        except (Unknown, NotKnownNow):
+            found = replace(person, caller=None, owner_id=None)
+        if person.caller is None or found.company.company_id != last.company_id:
+            return found
+        site = replace(person.caller.site, last_emergency_call=EmergencyCall(last.subscriber_id, last.called_at))
+        return replace(found, called_site=site, people={**person.people, **found.people})
 
     def _incoming(self, caller: Caller, dialled: Dialled, found: Found) -> Decision:
         last_call = found.called_site.last_emergency_call if found.called_site else None

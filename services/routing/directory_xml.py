@@ -78,6 +78,7 @@ def device_variables(entry: Entry) -> Mapping[str, str]:
         # For calls while routing is away: emergency calls go out with these alone.
         "pbx_site_number": entry.site_number or entry.main_number,
         "pbx_gateway": entry.trunks[0] if entry.trunks else "",
+        "pbx_gateway_2": entry.trunks[1] if len(entry.trunks) > 1 else "",
         "pbx_emergency_numbers": emergency_pattern(entry.country),
         "effective_caller_id_name": showable_name(entry.name),
         "effective_caller_id_number": entry.extension,

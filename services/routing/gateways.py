@@ -134,10 +134,9 @@ class Gateways:
     def states(self, names: Iterable[str]) -> dict[str, str]:
         """registered, unregistered, failed, not_needed (it does not register), unknown (the switch has none such).
 
-        Raises EslError, ValueError.
+        Raises EslError.
         """
-        listed = self._listed()
-        return {name: _STATES.get(listed[name], "unregistered") if name in listed else "unknown" for name in names}
+        return {name: _state(self._switch.api("sofia", "xmlstatus", "gateway", name)) for name in names}
 
     def _keep(self, trunks: list[Trunk]) -> None:
         of_company: dict[int, tuple[str, ...]] = {}
@@ -219,6 +218,15 @@ def _ipv4(host: str) -> list[str]:
 _STATES = {
     "REGED": "registered", "NOREG": "not_needed", "FAILED": "failed", "FAIL_WAIT": "failed", "TIMEOUT": "failed",
 }
+
+
+def _state(text: str) -> str:
+    """Of one gateway, where one that is on its way out is none any more; then it says so in plain words."""
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return "unknown"
+    return _STATES.get(root.findtext("state") or "", "unregistered")
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -100,7 +100,7 @@ class Limits:
         inside = tuple(leg for leg in step.legs if not isinstance(leg, TrunkLeg))
         if inside:
             return replace(step, legs=inside)
-        if not forwarded and step.reason == "outside":
+        if not forwarded and step.callee_id is None:
             return Announce("call-not-permitted", language, "OUTGOING_CALL_BARRED", f"limit_{limit}")
         onward = step.not_reachable
         while isinstance(onward, Ring) and any(

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from services.routing.facts import NETWORK_RING_LIMIT_S, CallFacts, OutgoingFacts, Subscriber
+from services.routing.facts import (
+    NETWORK_RING_LIMIT_S,
+    Caller,
+    CallFacts,
+    InterceptAction,
+    OutgoingFacts,
+    Presentation,
+    Subscriber,
+)
 from services.routing.ladder import decide
 from services.routing.plan import (
     Act,
@@ -25,8 +33,9 @@ from services.routing.plan import (
     with_trunks,
 )
 from services.routing.rungs.barring import may_be_dialled
-from services.routing.rungs.lists import rule_covers
+from services.routing.rungs.lists import exception_and_rule
 from services.routing.rungs.said import Saw
+from shared.dialling import number_class
 
 EMERGENCY = "emergency"
 
@@ -107,29 +116,42 @@ def codes_and_speed_dials_are_resolved(facts: OutgoingFacts) -> Said:
 
 
 def intercepted_people_hear_so(facts: OutgoingFacts) -> Said:
-    intercept = facts.subscriber.intercept_outgoing if facts.subscriber else None
+    """G9, outgoing: his own interception, or else his site's, takes every call he makes."""
+    subscriber = facts.subscriber
+    intercept = (subscriber.intercept_outgoing or subscriber.site.intercept_outgoing) if subscriber else None
     if intercept is None:
         return Said((("intercepted", False),))
-    return Said((("intercepted", True),),
-                _announced("call-not-permitted", "OUTGOING_CALL_BARRED", "intercepted", facts))
+    saw: Saw = (("intercepted", intercept.action.value), ("target", intercept.target or None))
+    told = _announced("call-not-permitted", "OUTGOING_CALL_BARRED", "intercepted", facts)
+    if intercept.action is InterceptAction.ANNOUNCE:
+        return Said(saw, told)
+    onward = _goes_to(intercept.target, facts, "intercepted")
+    if intercept.action is InterceptAction.ANNOUNCE_THEN_TRANSFER and isinstance(told.step, Announce):
+        return Said(saw, Decision(replace(told.step, then=onward.step), "", onward.trace))
+    return Said(saw, onward)
 
 
 def enterprise_rules_are_followed(facts: OutgoingFacts) -> Said:
-    """G10, outgoing: the rules look at whom one calls."""
+    """G10, outgoing: the rules look at whom one calls. "allow" and exceptions go on to the next rung."""
     rules = facts.subscriber.enterprise_outgoing if facts.subscriber else ()
     if not rules or facts.subscriber is None:
-        return Said()
+        return Said((("rules", 0),))
     owner = facts.people.get(facts.owner_id) if facts.owner_id is not None else None
-    other = replace(
-        facts.caller, subscriber_id=facts.owner_id, withheld=False,
-        extension=owner.extension if owner else "", number=facts.dialled.number, main_number=facts.dialled.number,
+    other = Caller(
+        subscriber_id=facts.owner_id, extension=owner.extension if owner else "", number=facts.dialled.number,
+        main_number=owner.main_number if owner else "",
     )
-    site = facts.subscriber.site
-    covering = [rule for rule in rules if rule_covers(rule, other, facts.now, site)]
-    if not covering or any(rule.is_exception or rule.action == "allow" for rule in covering):
-        return Said((("rule", covering[0].name if covering else None),))
-    return Said((("rule", covering[0].name),),
-                _announced("call-not-permitted", "OUTGOING_CALL_BARRED", "rule", facts))
+    exception, rule = exception_and_rule(rules, other, facts.now, facts.subscriber.site)
+    if exception:
+        return Said((("exception", exception.name),))
+    saw: Saw = (("rule", rule.name if rule else None),)
+    if rule is None or rule.action == "allow":
+        return Said(saw)
+    if rule.action == "send_to":
+        return Said(saw, _goes_to(rule.target, facts, "rule"))
+    if rule.action == "reject":
+        return Said(saw, Decision(Reject("CALL_REJECTED", "rule"), "", ()))
+    return Said(saw, _announced("call-not-permitted", "OUTGOING_CALL_BARRED", "rule", facts))
 
 
 def barred_numbers_are_refused(facts: OutgoingFacts) -> Said:
@@ -158,18 +180,29 @@ def everything_else_goes_outside(facts: OutgoingFacts) -> Said:
     dialled, subscriber = facts.dialled, facts.subscriber
     if not dialled.number or subscriber is None:
         return Said((), _announced("number-not-assigned", "UNALLOCATED_NUMBER", "unknown_number", facts))
-    shown_number = subscriber.main_number or subscriber.site.main_number
+    shown_number = shown_number_of(subscriber)
     if not shown_number:  # O2: never a number the company does not own
         return Said((), _announced("number-barred", "OUTGOING_CALL_BARRED", "no_number_to_show", facts))
-    ring = Ring(
-        legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason="outside", shown=Shown(shown_number),
-        busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"),
-        not_reachable=Announce("not-reachable", _language(facts), "NORMAL_TEMPORARY_FAILURE", "not_reachable"),
-    )
-    step = with_trunks(facts.company.trunks, dialled.number, shown_number, subscriber.subscriber_id, ring)
+    withheld = is_suppressed(subscriber, dialled.presentation)
+    saw: Saw = (("trunks", len(facts.company.trunks)), ("shown", shown_number), ("suppressed", withheld))
+    step = _outside(dialled.number, facts, "outside")
     if step is None:
-        return Said((("trunks", 0),), _announced("not-reachable", "NETWORK_OUT_OF_ORDER", "no_trunk", facts))
-    return Said((("trunks", len(facts.company.trunks)),), Decision(step, "", ()))
+        return Said(saw, _announced("not-reachable", "NETWORK_OUT_OF_ORDER", "no_trunk", facts))
+    return Said(saw, Decision(step, "", ()))
+
+
+def shown_number_of(subscriber: Subscriber) -> str:
+    """O2: the one he chose while it is his, else his main number, else his site's. "": he has none to show."""
+    if subscriber.shown_number in subscriber.numbers:
+        return subscriber.shown_number
+    return subscriber.main_number or subscriber.site.main_number
+
+
+def is_suppressed(subscriber: Subscriber, presentation: Presentation) -> bool:
+    """O2: what was said for this one call holds before what is set for all."""
+    if presentation is Presentation.AS_SET:
+        return subscriber.number_suppressed
+    return presentation is Presentation.SUPPRESSED_ONCE
 
 
 OUTGOING: tuple[Rung, ...] = (
@@ -184,10 +217,42 @@ OUTGOING: tuple[Rung, ...] = (
 )
 
 
-def _entering_the_ladder(facts: OutgoingFacts, callee_id: int) -> Decision:
+def _goes_to(target: str, facts: OutgoingFacts, reason: str) -> Decision:
+    """Where somebody else than the caller said the call shall go instead: looked at like a number he dialled."""
+    subscriber = facts.subscriber
+    owner_id = facts.owners.get(target)
+    if owner_id is not None and owner_id in facts.people:
+        return _entering_the_ladder(facts, owner_id, target)
+    if subscriber is None or not target.startswith("+"):
+        return _announced("number-not-assigned", "UNALLOCATED_NUMBER", reason, facts)
+    known_class = number_class(target, subscriber.site.country).value
+    if may_be_dialled(target, known_class, facts.company, subscriber.barring_outgoing):
+        return _announced("number-barred", "OUTGOING_CALL_BARRED", "barred", facts)
+    step = _outside(target, facts, reason)
+    return Decision(step, "", ()) if step else _announced("not-reachable", "NETWORK_OUT_OF_ORDER", "no_trunk", facts)
+
+
+def _outside(number: str, facts: OutgoingFacts, reason: str) -> Ring | None:
+    """Over the trunks, in the caller's name; None: there is no trunk, or no number to show."""
+    subscriber = facts.subscriber
+    shown_number = shown_number_of(subscriber) if subscriber else ""
+    if subscriber is None or not shown_number:
+        return None
+    ring = Ring(
+        legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason=reason, shown=Shown(shown_number),
+        busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"),
+        not_reachable=Announce("not-reachable", _language(facts), "NORMAL_TEMPORARY_FAILURE", "not_reachable"),
+    )
+    return with_trunks(facts.company.trunks, number, shown_number, subscriber.subscriber_id, ring,
+                       withheld=is_suppressed(subscriber, facts.dialled.presentation))
+
+
+def _entering_the_ladder(facts: OutgoingFacts, callee_id: int, dialled: str = "") -> Decision:
+    subscriber = facts.subscriber
+    withheld = subscriber is not None and is_suppressed(subscriber, facts.dialled.presentation)
     return decide(CallFacts(
-        now=facts.now, company=facts.company, caller=facts.caller, callee_id=callee_id, people=facts.people,
-        owners=facts.owners, dialled=facts.dialled.number or facts.dialled.digits,
+        now=facts.now, company=facts.company, caller=replace(facts.caller, withheld=withheld), callee_id=callee_id,
+        people=facts.people, owners=facts.owners, dialled=dialled or facts.dialled.number or facts.dialled.digits,
     ))
 
 

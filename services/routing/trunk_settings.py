@@ -13,7 +13,7 @@ from typing import Any
 
 from services.routing.features.base import Actor
 from services.routing.features.words import Refused
-from shared.database import Row, RuleBroken, Transaction
+from shared.database import Row, Transaction
 
 _SHOWN = (
     "trunk_id, coalesce(label, name) AS label, name AS gateway, position, host, port, transport, username,"
@@ -47,12 +47,13 @@ def create(tx: Transaction, company_id: int, given: Mapping[str, Any], actor: Ac
     if len(existing) >= MOST:
         raise Refused("too_many_trunks", f"a company has at most {MOST} trunks", None, "remove one first")
     _check(given, given)
+    _check_label(tx, company_id, given["label"], None)
     name = _gateway_name(tx, company_id, str(given["label"]))
     values = {column: given[column] for column in _COLUMNS if given.get(column) is not None}
     columns = ", ".join(("company_id", "name", "position", *values))
     holders = ", ".join((":company_id", ":name", ":position", *(f":{column}" for column in values)))
-    row = _written(tx, f"INSERT INTO directory.trunks ({columns}) VALUES ({holders}) RETURNING trunk_id",
-                   company_id=company_id, name=name, position=len(existing) + _ASIDE, **values)
+    row = tx.one(f"INSERT INTO directory.trunks ({columns}) VALUES ({holders}) RETURNING trunk_id",
+                 company_id=company_id, name=name, position=len(existing) + _ASIDE, **values)
     _order(tx, company_id, [*(one.trunk_id for one in existing)], row.trunk_id, given.get("position"))
     shown = one_of(tx, company_id, row.trunk_id)
     _audit(tx, company_id, actor, None, shown)
@@ -67,14 +68,15 @@ def change(
     before = one_of(tx, company_id, trunk_id)
     whole = {**before, "password": "set" if before["password_set"] else None, **changes}
     _check(whole, changes)
+    _check_label(tx, company_id, changes.get("label"), trunk_id)
     values = {column: changes[column] for column in _COLUMNS if column in changes}
     if values:
         settings = ", ".join(f"{column} = :{column}" for column in values)
-        _written(tx, f"UPDATE directory.trunks SET {settings} WHERE company_id = :company AND trunk_id = :trunk"
-                     " RETURNING trunk_id", company=company_id, trunk=trunk_id, **values)
-    if "position" in changes:
-        _order(tx, company_id, [one.trunk_id for one in existing if one.trunk_id != trunk_id], trunk_id,
-               changes["position"])
+        tx.one(f"UPDATE directory.trunks SET {settings} WHERE company_id = :company AND trunk_id = :trunk"
+               " RETURNING trunk_id", company=company_id, trunk=trunk_id, **values)
+    if "position" in changes or "enabled" in changes:
+        others = [one.trunk_id for one in existing if one.trunk_id != trunk_id]
+        _order(tx, company_id, others, trunk_id, changes.get("position", before["position"]))
     shown = one_of(tx, company_id, trunk_id)
     if shown != before or "password" in changes:
         _audit(tx, company_id, actor, before, shown)
@@ -121,10 +123,16 @@ def _gateway_name(tx: Transaction, company_id: int, label: str) -> str:
 
 
 def _order(tx: Transaction, company_id: int, others: list[int], moved: int | None, position: int | None) -> None:
-    """Numbers them 1, 2, 3…; each number is free before it is given, as two may never share one."""
+    """Numbers them 1, 2, 3…; each number is free before it is given, as two may never share one.
+
+    Those switched off come last: the first is what the switch itself calls emergency centres over (directory_xml.py).
+    """
     order = list(others)
     if moved is not None:
         order.insert(len(order) if position is None else min(position - 1, len(order)), moved)
+    off = {row.trunk_id for row in tx.rows(
+        "SELECT trunk_id FROM directory.trunks WHERE company_id = :company AND NOT enabled", company=company_id)}
+    order.sort(key=lambda trunk: trunk in off)
     tx.execute(f"UPDATE directory.trunks SET position = position + {2 * _ASIDE} WHERE company_id = :company",
                company=company_id)
     tx.execute_many(
@@ -132,13 +140,12 @@ def _order(tx: Transaction, company_id: int, others: list[int], moved: int | Non
         [{"company": company_id, "trunk": trunk, "position": at} for at, trunk in enumerate(order, start=1)])
 
 
-def _written(tx: Transaction, sql: str, **values: Any) -> Row:
-    try:
-        return tx.one(sql, **values)
-    except RuleBroken as broken:
-        if broken.constraint == "trunk_labels":
-            raise Refused("label_taken", "label: another trunk of the company is called so", "label") from broken
-        raise
+def _check_label(tx: Transaction, company_id: int, label: Any, trunk_id: int | None) -> None:
+    """The company's row is locked, so what is free now stays so."""
+    if label is not None and tx.row(
+            "SELECT trunk_id FROM directory.trunks WHERE company_id = :company AND coalesce(label, name) = :label"
+            " AND trunk_id IS DISTINCT FROM :trunk", company=company_id, label=label, trunk=trunk_id):
+        raise Refused("label_taken", "label: another trunk of the company is called so", "label")
 
 
 def _audit(

@@ -97,12 +97,15 @@ class Stage:
     def subscriber_id(self, first_name: str) -> int:
         return int(self._person(first_name)["subscriber_id"])
 
+    def site_id(self, first_name: str) -> int:
+        return int(self._person(first_name)["site_id"])
+
     def company_id(self) -> int:
         return int(self._person("anna")["company_id"])
 
     def _person(self, first_name: str) -> dict[str, Any]:
         with self.database.platform() as tx:
-            return tx.one("SELECT company_id, subscriber_id, extension FROM directory.subscribers"
+            return tx.one("SELECT company_id, subscriber_id, site_id, extension FROM directory.subscribers"
                           " WHERE lower(first_name) = :name", name=first_name)
 
     def wait_for_beep(self, recording: str, timeout_s: float = 30) -> None:

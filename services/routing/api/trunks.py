@@ -38,7 +38,7 @@ def blueprint(database: Database, states: States) -> Blueprint:
     def with_state(trunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         try:
             known = states([trunk["gateway"] for trunk in trunks if trunk["enabled"]])
-        except (EslError, ValueError) as error:
+        except EslError as error:
             log.warning("the switch does not say how the trunks are", reason=str(error))
             known = {}
         return [{**trunk, "state": known.get(trunk["gateway"], "unknown")} for trunk in trunks]

@@ -28,7 +28,7 @@ class CallLimits(Schema):
     external_calls_per_minute = _number(1, 10_000, 100, "new calls to the outside, of the whole company")
     per_subscriber_per_minute = _number(1, 1000, 10, "new calls to the outside, of one person")
     forwarded_at_once = _number(0, 100, 2, "calls one person's forwards have outside at the same time")
-    longest_call_s = _number(60, 86_400, 14_400, "a call to the outside ends after so many seconds")
+    longest_call_s = _number(10, 86_400, 14_400, "a call to the outside ends after so many seconds")
     daily_budget_cents = _number(0, 1_000_000_000, 50_000, "of a day (UTC), by the prices below; null: no budget",
                                  allow_none=True)
     alert_percent = _number(1, 100, 80, "of the budget: the operator is told")

@@ -1,0 +1,148 @@
+"""Emergency calls: always out, with the site's number, and called back where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from operations import instance as instances
+from operations.story_report import proves
+from shared.esl.client import InboundClient
+from tests.scenarios.outside import (
+    MOBILE,
+    company_setting,
+    dead_port,
+    plenty_of_calls,
+    second_carrier_port,
+    setting,
+    trunk,
+)
+from tests.scenarios.stage import Stage
+
+BERLIN = "+49305550000"
+MUENCHEN = "+49895550000"
+EVERYTHING_DENIED = {"name": "Story", "incoming": [], "outgoing": [{"prefix": "+", "allowed": False}], "forwarded": []}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def many_calls(whole_stage: Stage) -> Iterator[None]:
+    with plenty_of_calls(whole_stage):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nobody_called_yet(whole_stage: Stage) -> None:
+    """Neither by what is written nor by what routing remembers."""
+    with whole_stage.database.platform() as tx:
+        tx.execute("DELETE FROM routing.emergency_calls")
+    instances.restart(whole_stage.instance, "routing")
+    instances.wait_until_healthy(whole_stage.instance, ["routing"], timeout_s=60)
+
+
+@proves("N5")
+def test_nobody_is_called_back_at_the_other_site(stage: Stage) -> None:
+    anna = stage.telephones["anna"].register()
+    anna.dial("112").wait_for("ringing").hangup()
+    stage.telephones.carrier.dial(MUENCHEN, from_number=MOBILE).wait_for("ended", timeout_s=15)
+    assert anna.stays_silent()
+
+
+@proves("N5")
+def test_an_hour_later_the_sites_number_is_as_it_was(stage: Stage) -> None:
+    greta = stage.telephones["greta"].register()
+    with stage.database.platform() as tx:
+        tx.execute("INSERT INTO routing.emergency_calls (company_id, site_id, subscriber_id, called_at)"
+                   " VALUES (:company, :site, :who, now() - interval '61 min')", company=stage.company_id(),
+                   site=stage.site_id("greta"), who=stage.subscriber_id("greta"))
+    stage.telephones.carrier.dial(MUENCHEN, from_number=MOBILE).wait_for("ended", timeout_s=15)
+    assert greta.stays_silent()
+
+
+@proves("N3", "O5", "N5")
+@pytest.mark.parametrize(("who", "site_number"), [("anna", BERLIN), ("greta", MUENCHEN)])
+@pytest.mark.parametrize("number", ["112", "110"])
+def test_it_goes_out_with_the_number_of_the_site(stage: Stage, who: str, site_number: str, number: str) -> None:
+    call = stage.telephones[who].register().dial(number)
+    outside = stage.telephones.carrier.wait_for_ring()
+    assert (outside.number, outside.shown_number) == (number, site_number)
+    assert f"sip:{site_number}@" in outside.headers["From"]
+    outside.answer()
+    call.wait_for("answered").hangup()
+
+
+@proves("N3", "O5", "O3", "O2")
+def test_nothing_that_is_set_keeps_it_in(stage: Stage) -> None:
+    anna = stage.telephones["anna"].register()
+    with (
+        company_setting(stage, "barring_profiles", profiles=[EVERYTHING_DENIED]),
+        setting(stage, "anna", "barring", profile="Story"),
+        setting(stage, "anna", "intercept", incoming=True, outgoing=True, action="announce", target=None),
+        setting(stage, "anna", "shown_number", suppressed=True),
+        company_setting(stage, "number_classes", allowed=[]),
+        company_setting(stage, "call_limits", daily_budget_cents=0, per_subscriber_per_minute=1),
+        company_setting(stage, "enterprise_rules", outgoing=[
+            {"name": "nothing", "external": True, "internal": True, "action": "reject"}]),
+    ):
+        anna.dial("01715550123").wait_for("early").hangup()
+        for number in ("112", "110", "112"):
+            call = anna.dial(number)
+            outside = stage.telephones.carrier.wait_for_ring()
+            assert (outside.number, outside.shown_number) == (number, BERLIN)
+            assert "Privacy" not in outside.headers
+            call.hangup()
+
+
+@proves("O4", "O5")
+@pytest.mark.parametrize("how", ["nobody listens", "the carrier fails"])
+def test_with_the_first_trunk_dead_it_goes_over_the_next(stage: Stage, how: str) -> None:
+    port = dead_port(stage) if how == "nobody listens" else second_carrier_port(stage)
+    with trunk(stage, port=port, position=1):
+        call = stage.telephones["anna"].register().dial("112")
+        if how == "the carrier fails":
+            stage.telephones["carrier-2"].wait_for_ring().reject(503)
+        outside = stage.telephones.carrier.wait_for_ring(timeout_s=10)
+        assert (outside.number, outside.shown_number) == ("112", BERLIN)
+        call.hangup()
+
+
+@proves("N5", "R6")
+def test_a_call_back_to_the_site_rings_who_called_last_whatever_he_switched_on(stage: Stage) -> None:
+    anna, bernd = stage.telephones["anna"].register(), stage.telephones["bernd"].register()
+    for handset in (bernd, anna):
+        handset.dial("112").wait_for("ringing").hangup()
+    with setting(stage, "anna", "do_not_disturb", enabled=True):
+        back = stage.telephones.carrier.dial(BERLIN, from_number=MOBILE)
+        ringing = anna.wait_for_ring()
+        assert ringing.shown_number == MOBILE
+        assert bernd.stays_silent()
+        ringing.answer()
+        back.wait_for("answered").hangup()
+
+
+@proves("O5", "O4")
+def test_a_switch_that_starts_without_routing_knows_its_gateways(stage: Stage) -> None:
+    """And from routing, once that is there, who may register and call."""
+    instances.stop_process(stage.instance, "routing")
+    try:
+        instances.restart(stage.instance, "switch")
+        stage.wait_until(lambda: "musterbau-1" in gateways(stage), 20, "the gateway")
+    finally:
+        instances.start_process(stage.instance, "routing")
+        instances.wait_until_healthy(stage.instance, ["routing"], timeout_s=60)
+    for name in ("anna", "bernd"):
+        stage.telephones[name].registered = False
+    anna = stage.telephones["anna"].register()
+    call = anna.dial("112")
+    assert stage.telephones.carrier.wait_for_ring(timeout_s=10).shown_number == BERLIN
+    call.hangup()
+
+
+def gateways(stage: Stage) -> str:
+    env = stage.env
+    client = InboundClient(env["PBX_ESL_HOST"], int(env["PBX_ESL_PORT"]), env["PBX_ESL_PASSWORD"], name="story")
+    client.start()
+    try:
+        return client.api("sofia", "xmlstatus", "gateway") if client.wait_connected(5) else ""
+    finally:
+        client.stop()
