@@ -20,7 +20,8 @@ CONF = Path(__file__).resolve().parents[2] / "freeswitch" / "conf"
 NAMES = json.loads((Path(__file__).parent / "switch_names.json").read_text())
 FILES = sorted(CONF.rglob("*.xml"))
 # Set by FreeSWITCH itself (switch_core.c).
-OF_THE_SWITCH = {"sounds_dir", "recordings_dir", "log_dir"}
+WRITTEN_BY_ROUTING = "$${run}/trunks.xml"
+OF_THE_SWITCH = {"run_dir", "sounds_dir", "recordings_dir", "log_dir"}
 
 
 def parsed() -> Iterator[tuple[Path, ElementTree.Element]]:
@@ -56,7 +57,7 @@ def test_no_comment_swallows_a_line_or_starts_a_command(file: Path) -> None:
 
 def test_every_include_finds_files() -> None:
     for file, element in elements("X-PRE-PROCESS"):
-        if element.get("cmd") == "include":
+        if element.get("cmd") == "include" and element.get("data") != WRITTEN_BY_ROUTING:
             assert list(file.parent.glob(element.get("data", ""))), f"{file}: {element.get('data')}"
 
 

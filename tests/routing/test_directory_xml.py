@@ -54,6 +54,7 @@ def test_a_device_carries_its_hash_and_who_it_is(served):
         "user_context": "internal", "presence_id": "21@amsel.example", "pbx_company": "701",
         "pbx_subscriber": "70121", "pbx_device": "amsel-21", "pbx_language": "de", "pbx_country": "DE",
         "pbx_area_code": "30", "pbx_site_number": "+49305557000", "pbx_gateway": "amsel-1",
+        "pbx_gateway_2": "amsel-2",
         "pbx_emergency_numbers": "11[02]", "effective_caller_id_name": "Person 21",
         "effective_caller_id_number": "21", "presence_privacy": "true",
     }
