@@ -61,6 +61,20 @@ CREATE TABLE routing.call_settings (       -- one row a person
 );
 SELECT directory.keep_companies_apart('routing.call_settings');
 
+-- O2: a number that is no longer his is no longer shown.
+CREATE FUNCTION routing.number_was_taken_away() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE routing.call_settings SET shown_number = NULL
+    WHERE company_id = OLD.company_id AND subscriber_id = OLD.subscriber_id AND shown_number = OLD.number;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER number_taken_away AFTER DELETE ON directory.numbers
+    FOR EACH ROW WHEN (OLD.subscriber_id IS NOT NULL) EXECUTE FUNCTION routing.number_was_taken_away();
+CREATE TRIGGER number_given_to_another AFTER UPDATE OF subscriber_id ON directory.numbers
+    FOR EACH ROW WHEN (OLD.subscriber_id IS DISTINCT FROM NEW.subscriber_id)
+    EXECUTE FUNCTION routing.number_was_taken_away();
+
 CREATE TABLE routing.simultaneous_numbers (   -- R8: one to five
     company_id      bigint NOT NULL,
     subscriber_id   bigint NOT NULL,

@@ -69,7 +69,8 @@ def wipe(owner_sql: Any) -> None:
     for table in TABLES:
         owner_sql(f"DELETE FROM {table}")
     owner_sql("UPDATE directory.companies SET allowed_classes = ARRAY['national', 'mobile'],"
-              " max_external_calls_per_minute = 100 WHERE company_id IN (701, 702)")
+              " max_external_calls_per_minute = 100, call_retention_days = NULL, pin_digits_at_least = DEFAULT"
+              " WHERE company_id IN (701, 702)")
     owner_sql("UPDATE directory.subscribers SET mobile_number = CASE subscriber_id WHEN 70121 THEN '+491715550121' END"
               " WHERE company_id IN (701, 702)")
     owner_sql("UPDATE directory.numbers SET distinctive_ring = CASE number WHEN '+4930555799' THEN 'bellcore-2' END"

@@ -411,6 +411,19 @@ def test_only_an_own_number_is_shown(ok):
     assert ok("bernd", "shown_number", {"number": None})["number"] is None
 
 
+@pytest.mark.parametrize("taken_away", [
+    "DELETE FROM directory.numbers WHERE number = '+49305550032'",
+    "UPDATE directory.numbers SET subscriber_id = 70122 WHERE number = '+49305550032'",
+])
+def test_a_number_that_is_no_longer_ones_own_is_no_longer_shown(client, ok, owner_sql, taken_away):
+    owner_sql("INSERT INTO directory.numbers (number, company_id, site_id, subscriber_id)"
+              " VALUES ('+49305550032', 701, 7011, 70121)")
+    ok("anna", "shown_number", {"number": "+49305550032"})
+    owner_sql(taken_away)
+    assert client.get("anna", "/v1/settings/shown_number").get_json()["number"] is None
+    owner_sql("DELETE FROM directory.numbers WHERE number = '+49305550032'")
+
+
 def test_an_additional_number_has_a_ring_of_its_own(ok):
     assert ok("bernd", "distinctive_rings", {})["rings"] == [{"number": "+4930555799", "ring": "bellcore-2"}]
     assert ok("bernd", "distinctive_rings", {"rings": [{"number": "030 555799", "ring": "bellcore-3"}]})["rings"] == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.routing.features import FEATURES, Scope
+from services.routing.features import FEATURES, Actor, Forbidden, Scope, Whose, change
 from tests.routing.settings_http import (
     ANNA,
     BERND,
@@ -23,9 +23,10 @@ from tests.routing.settings_http import (
 # What a subscriber may do with his own, and with his site's and company's. Everything else is his to change.
 READ_ONLY = {("barring", Scope.SUBSCRIBER), ("intercept", Scope.SUBSCRIBER), ("barring", Scope.SITE),
              ("speed_dials", Scope.SITE), ("intercept", Scope.SITE), ("night_service", Scope.SITE),
-             ("number_classes", Scope.COMPANY), ("feature_codes", Scope.COMPANY)}
+             ("number_classes", Scope.COMPANY), ("feature_codes", Scope.COMPANY), ("mailbox_pins", Scope.COMPANY)}
 HIDDEN = {("enterprise_rules", Scope.SUBSCRIBER), ("enterprise_rules", Scope.SITE),
-          ("enterprise_rules", Scope.COMPANY), ("barring_profiles", Scope.COMPANY), ("call_limits", Scope.COMPANY)}
+          ("enterprise_rules", Scope.COMPANY), ("barring_profiles", Scope.COMPANY), ("call_limits", Scope.COMPANY),
+          ("call_retention", Scope.COMPANY)}
 OTHERS = {Scope.SUBSCRIBER: STRANGER, Scope.SITE: OTHER_SITE, Scope.COMPANY: OTHER_COMPANY}
 RESOURCES = resources()
 
@@ -110,7 +111,7 @@ def test_all_settings_at_once_are_those_one_may_see(client):
                                if scope is Scope.SUBSCRIBER and (name, scope) not in HIDDEN}
     assert everything["call_waiting"] == {"enabled": True}
     assert set(client.get("anna", "/v1/company/settings").get_json()["settings"]) == {
-        "number_classes", "feature_codes"}
+        "number_classes", "feature_codes", "mailbox_pins"}
     assert client.get("admin", f"/v1/sites/{SITE}/settings").get_json()["settings"]["barring"] == {"profile": None}
     assert set(client.get("operator", f"/v1/companies/{COMPANY}/settings").get_json()["settings"]) == {
         name for name, scope in RESOURCES if scope is Scope.COMPANY}
@@ -128,6 +129,18 @@ def test_who_may_switch_the_night_is_set_per_site(client, owner_sql):
     assert (switched("anna"), switched("bernd"), switched("bernd", target="26")) == (403, 200, 403)
     assert client.patch("admin", path, {"who_may_switch": "everybody"}).status_code == 200
     assert (switched("anna"), switched("stranger")) == (200, 404)
+
+
+def test_a_person_who_is_an_administrator_switches_the_night_by_code_too(client, database, owner_sql):
+    night = Whose(COMPANY, site_id=SITE)
+    assert client.patch("admin", f"/v1/sites/{SITE}/settings/night_service", {"target": "25"}).status_code == 200
+    by_code = Actor("subscriber", BERND, "code")
+    with database.company(COMPANY) as tx, pytest.raises(Forbidden):
+        change(tx, "night_service", night, {"by_hand": True}, by_code)
+    owner_sql("INSERT INTO directory.logins (role, company_id, subscriber_id) VALUES ('administrator', 701, 70122)")
+    with database.company(COMPANY) as tx:
+        assert change(tx, "night_service", night, {"by_hand": True}, by_code)["by_hand"] is True
+    owner_sql("DELETE FROM directory.logins WHERE subscriber_id = 70122")
 
 
 def test_nobody_hands_out_what_is_an_administrators_by_another_address(client):

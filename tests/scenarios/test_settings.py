@@ -1,4 +1,4 @@
-"""Settings over HTTP, end to end: somebody changes one, and the next call goes by it. What is refused changes nothing."""
+"""Settings over HTTP, end to end: who changes one sees the next call go by it. What is refused changes nothing."""
 
 from __future__ import annotations
 

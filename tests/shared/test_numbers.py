@@ -16,7 +16,7 @@ from shared.dialling import (
     number_class,
     showable_name,
 )
-from shared.phone_number import InvalidNumber, PhoneNumber
+from shared.phone_number import InvalidNumber, PhoneNumber, number_prefix
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,22 @@ def test_every_usual_form_is_the_same_number(written: str) -> None:
 def test_what_is_no_number_is_refused_with_a_rule(written: str) -> None:
     with pytest.raises(InvalidNumber) as refused:
         PhoneNumber.parse(written, "DE", "30")
+    assert refused.value.rule
+
+
+@pytest.mark.parametrize(("written", "country", "begins"), [
+    ("+", "DE", "+"), ("0", "DE", "+49"), ("0171", "DE", "+49171"), (" 0171 / 55 ", "DE", "+4917155"),
+    ("0043 1", "DE", "+431"), ("+43", "AT", "+43"), ("0900", "AT", "+43900"), ("011 49", "US", "+49"),
+    ("1 212", "US", "+1212"), ("+39 06", "IT", "+3906"), ("0011 49", "AU", "+49"),
+])
+def test_the_beginning_of_numbers_is_read_as_at_the_site(written: str, country: str, begins: str) -> None:
+    assert number_prefix(written, country) == begins
+
+
+@pytest.mark.parametrize("written", ["", "00", "171", "+0", "abc", "+49a", "0" + "1" * 20, "+1234567890123456", "0;"])
+def test_what_is_no_beginning_of_numbers_is_refused_with_a_rule(written: str) -> None:
+    with pytest.raises(InvalidNumber) as refused:
+        number_prefix(written, "DE")
     assert refused.value.rule
 
 

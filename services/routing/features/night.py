@@ -12,6 +12,7 @@ from services.routing.facts import Site
 from services.routing.features.base import Access, Actor, Feature
 from services.routing.features.place import Place
 from services.routing.features.words import Refused, Scope, Whose
+from services.routing.found import times_in
 from services.routing.schedule import next_change
 from services.routing.schemas import times
 from services.routing.schemas.fields import Switch, Target, Text
@@ -57,7 +58,7 @@ def _by_hand(row: Row) -> bool | None:
     if switched is None or not row.night_scheduled:
         return switched
     site = Site(country=row.country, region=row.region or "", time_zone=row.time_zone)
-    ends = next_change(times.as_fact(row.night_times), row.night_by_hand_at, site)
+    ends = next_change(times_in(row.night_times), row.night_by_hand_at, site)
     return None if ends is not None and ends <= row.now else switched
 
 
@@ -110,9 +111,9 @@ def may_switch(tx: Transaction, actor: Actor, whose: Whose, changes: Mapping[str
     row = tx.row(
         """SELECT CASE coalesce(g.night_switchers, 'administrators')
                       WHEN 'everybody' THEN s.site_id = g.site_id
-                      WHEN 'administrators' THEN EXISTS (SELECT FROM directory.api_tokens t
-                          WHERE t.company_id = s.company_id AND t.subscriber_id = s.subscriber_id
-                            AND t.role = 'administrator' AND (t.expires_at IS NULL OR t.expires_at > now()))
+                      WHEN 'administrators' THEN EXISTS (SELECT FROM directory.logins l
+                          WHERE l.company_id = s.company_id AND l.subscriber_id = s.subscriber_id
+                            AND l.role = 'administrator')
                       WHEN 'listed' THEN EXISTS (SELECT FROM routing.night_switchers n
                           WHERE n.company_id = g.company_id AND n.site_id = g.site_id
                             AND n.subscriber_id = s.subscriber_id)

@@ -19,7 +19,6 @@ from typing import Any
 import holidays
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from services.routing import facts
 from services.routing.schemas.fields import Switch, WholeNumber
 
 MOST_STRETCHES = 50
@@ -120,19 +119,3 @@ def stored(times: Mapping[str, Any]) -> dict[str, Any]:
 def shown(kept: Mapping[str, Any]) -> dict[str, Any]:
     """All of it, in one order."""
     return {"weekly": [], "periods": [], "on_holidays": False, "not_on_holidays": False, "holiday_region": None, **kept}
-
-
-def as_fact(kept: Mapping[str, Any]) -> facts.Times:
-    """What the ladder looks at."""
-    return facts.Times(
-        weekly=tuple(facts.Hours(one["weekday"], _minute(one["from"]), _minute(one["to"]))
-                     for one in kept.get("weekly", ())),
-        periods=tuple(facts.Period(datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"]))
-                      for one in kept.get("periods", ())),
-        on_holidays=kept.get("on_holidays", False), not_on_holidays=kept.get("not_on_holidays", False),
-        holiday_region=kept.get("holiday_region") or "")
-
-
-def _minute(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
