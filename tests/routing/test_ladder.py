@@ -259,12 +259,6 @@ def test_night_service_lets_colleagues_through():
     assert rung_of(person(22, **ON["night service"]), person(24)) == "devices"
 
 
-def test_whoever_a_rule_for_all_sends_calls_to_takes_them_himself():
-    to_david = {"enterprise_incoming": (CallerRule("all", external=True, action="send_to", target="24"),)}
-    assert rings_at(step_of(person(22, **to_david), person(24, **to_david), caller=OUTSIDE)) == ["david-desk"]
-    assert rung_of(person(24, **to_david), caller=OUTSIDE) == "devices"
-
-
 def test_the_night_target_itself_is_exempt():
     assert rung_of(person(24, **ON["night service"]), caller=OUTSIDE) == "devices"
 
