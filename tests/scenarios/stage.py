@@ -66,7 +66,7 @@ class Stage:
         return self.instance.switch == "freeswitch"
 
     def http(self, service: str, method: str, path: str, *, token: str | None = "anna",
-             json_body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+             json_body: Any = None, headers: Mapping[str, str] | None = None, timeout_s: float = 10) -> Answer:
         """token: a first name of the demo company, "operator", or None for no token at all."""
         request = urllib.request.Request(self.instance.url(service) + path, method=method)
         if json_body is not None:
@@ -77,7 +77,7 @@ class Stage:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=timeout_s) as response:
                 return _answer(response.status, response.read(), response.headers)
         except urllib.error.HTTPError as error:
             return _answer(error.code, error.read(), error.headers)

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 LIMIT_S = 300.0
 _WAIT_FOR_TURN_S = 20.0
-_NICENESS = 10
+_NICENESS = 5
 """Calls come first on a machine that does both."""
 
 
