@@ -13,12 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from services.routing.accounts import limits
 from shared import passwords
 from shared.api import token_sha256
 from shared.database import Database, Row, Transaction
+from shared.metrics import Counter
+
+log = structlog.get_logger()
 
 TOKEN_HOURS = 12
+
+LOG_INS = Counter("pbx_routing_log_ins_total", "Log-ins asked for", ["outcome"])
 
 
 class WrongLogIn(Exception):
@@ -52,12 +59,19 @@ def scope(database: Database, company_id: int | None) -> Iterator[Transaction]:
 
 def log_in(database: Database, typed: str, password: str, address: str, label: str) -> Issued:
     """Raises WrongLogIn, limits.TooMany."""
-    limits.count(database, limits.LOG_IN_FROM, address)
-    limits.count(database, limits.LOG_IN, typed)
+    try:
+        limits.count(database, limits.LOG_IN_FROM, address)
+        limits.count(database, limits.LOG_IN, typed)
+    except limits.TooMany:
+        LOG_INS.labels("locked").inc()
+        log.warning("log-in locked", address=address)
+        raise
     accounts = database.call("SELECT * FROM directory.accounts_named(:typed)", typed=typed.strip())
     # An address that several share names none of them: each has a login name.
     account = accounts[0] if len(accounts) == 1 else None
     if not passwords.verify(account.password_hash if account else None, password) or account is None:
+        LOG_INS.labels("wrong").inc()
+        log.warning("log-in wrong", address=address)  # not what was typed: some type their password there
         raise WrongLogIn
     token, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + timedelta(hours=TOKEN_HOURS)
     with scope(database, account.company_id) as tx:
@@ -68,6 +82,8 @@ def log_in(database: Database, typed: str, password: str, address: str, label: s
             " VALUES (:sha256, :role, :company_id, :subscriber_id, :label, :expires_at, :login_id)",
             sha256=token_sha256(token), role=account.role, company_id=account.company_id,
             subscriber_id=account.subscriber_id, label=label, expires_at=expires_at, login_id=account.login_id)
+    LOG_INS.labels("done").inc()
+    log.info("logged in", company_id=account.company_id, subscriber_id=account.subscriber_id, role=account.role)
     return Issued(token, expires_at, account.role, account.company_id, account.subscriber_id)
 
 
