@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
 
@@ -42,17 +43,20 @@ def site_of(stage: Stage, who: str) -> int:
                           id=stage.subscriber_id(who)).site_id)
 
 
-def calls_so_far(stage: Stage) -> set[str]:
+def clock(stage: Stage) -> datetime:
+    """The database's; the record of an earlier story's call may still be on its way."""
     with stage.database.platform() as tx:
-        return {str(row.call_id) for row in tx.rows("SELECT call_id FROM routing.calls")}
+        at: datetime = tx.one("SELECT clock_timestamp() AS now").now
+        return at
 
 
-def explained_after_the_fact(stage: Stage, known: set[str]) -> dict[str, Any]:
-    """The one call that came since, once its end is written down."""
+def explained_after_the_fact(stage: Stage, since: datetime) -> dict[str, Any]:
+    """The one call that began since, once its end is written down."""
     def ended() -> str | None:
         with stage.database.platform() as tx:
-            rows = tx.rows("SELECT call_id FROM routing.calls WHERE ended_at IS NOT NULL AND trace IS NOT NULL")
-        return next((str(row.call_id) for row in rows if str(row.call_id) not in known), None)
+            row = tx.row("SELECT call_id FROM routing.calls WHERE ended_at IS NOT NULL AND trace IS NOT NULL"
+                         " AND started_at > :since", since=since)
+        return str(row.call_id) if row else None
 
     call_id = stage.wait_until(ended, 15, "the record of the call")
     answer = stage.http("routing", "GET", f"/v1/calls/{call_id}/explain", token="operator")
@@ -84,13 +88,13 @@ def registered(stage: Stage) -> Telephones:
 
 @proves("R15", "R6", "R2")
 def test_a_call_that_rang_elsewhere_says_why_and_so_does_the_same_call_imagined(stage: Stage) -> None:
-    telephones, known = registered(stage), calls_so_far(stage)
+    telephones, since = registered(stage), clock(stage)
     with (setting(stage, "bernd", "do_not_disturb", enabled=True),
           setting(stage, "bernd", "forwardings", busy={"enabled": True, "target": "23"})):
         call = telephones["anna"].dial("22")
         telephones["clara"].wait_for_ring().answer()
         call.wait_for("answered").hangup()
-        was, would_be = explained_after_the_fact(stage, known), imagined(stage, "21", "22")
+        was, would_be = explained_after_the_fact(stage, since), imagined(stage, "21", "22")
     assert was["rung"] == would_be["rung"] == "do not disturb"
     assert same_way(was, would_be)
     assert was["answered_by"] == {"extension": "23", "name": "Clara Schäfer"}
@@ -103,14 +107,14 @@ def test_a_call_that_rang_elsewhere_says_why_and_so_does_the_same_call_imagined(
 
 @proves("R15", "R2", "R11")
 def test_what_came_of_each_ringing_is_told_with_its_causes(stage: Stage) -> None:
-    telephones, known = registered(stage), calls_so_far(stage)
+    telephones, since = registered(stage), clock(stage)
     with (setting(stage, "bernd", "forwardings", busy={"enabled": True, "target": "23"}),
           setting(stage, "clara", "mailbox_conditions", busy=False)):
         call = telephones["anna"].dial("22")
         telephones["bernd"].wait_for_ring().reject(486)
         telephones["clara"].wait_for_ring().reject(486)
         call.wait_for("ended")
-        was = explained_after_the_fact(stage, known)
+        was = explained_after_the_fact(stage, since)
     assert was["rung"] == "devices"
     assert [(step["do"], step.get("outcome")) for step in was["happened"]] == [
         ("ring", None), ("ring", "busy"), ("end", "busy")]
@@ -132,13 +136,13 @@ REFUSED = (
 def test_a_refused_call_is_explained_like_any_other(
     stage: Stage, rung: str, caller: str | None, settings: dict[str, dict[str, Any]],
 ) -> None:
-    telephones, known = registered(stage), calls_so_far(stage)
+    telephones, since = registered(stage), clock(stage)
     with ExitStack() as stack:
         for name, changes in settings.items():
             stack.enter_context(setting(stage, "bernd", name, **changes))
         call = telephones.carrier.dial(BERNDS_NUMBER, from_number=caller)
         call.wait_for("ended", timeout_s=20)
-        was, would_be = explained_after_the_fact(stage, known), imagined(stage, caller or "withheld", "22")
+        was, would_be = explained_after_the_fact(stage, since), imagined(stage, caller or "withheld", "22")
     assert was["rung"] == would_be["rung"] == rung
     assert same_way(was, would_be)
     assert [line["rung"] for line in was["rungs"] if line["decides"]] == [rung]
@@ -150,13 +154,13 @@ def test_a_refused_call_is_explained_like_any_other(
 @pytest.mark.parametrize(("dialled", "rung", "done"), [
     ("09005123456", "barring", "announce"), ("99", "external number", "announce"), ("112", "emergency", "ring")])
 def test_a_call_that_is_made_is_explained_too(stage: Stage, dialled: str, rung: str, done: str) -> None:
-    telephones, known = registered(stage), calls_so_far(stage)
+    telephones, since = registered(stage), clock(stage)
     call = telephones["anna"].dial(dialled)
     if done == "ring":
         telephones.carrier.wait_for_ring().answer()
         call.wait_for("answered").hangup()
     call.wait_for("ended", timeout_s=20)
-    was, would_be = explained_after_the_fact(stage, known), imagined(stage, "21", dialled)
+    was, would_be = explained_after_the_fact(stage, since), imagined(stage, "21", dialled)
     assert was["rung"] == would_be["rung"] == rung
     assert same_way(was, would_be)
     assert was["happened"][0]["do"] == done
@@ -165,11 +169,11 @@ def test_a_call_that_is_made_is_explained_too(stage: Stage, dialled: str, rung: 
 
 @proves("R15", "R12")
 def test_a_call_in_circles_shows_the_loop_guard(stage: Stage) -> None:
-    telephones, known = registered(stage), calls_so_far(stage)
+    telephones, since = registered(stage), clock(stage)
     with (setting(stage, "bernd", "forwardings", always={"enabled": True, "target": "23"}),
           setting(stage, "clara", "forwardings", always={"enabled": True, "target": "22"})):
         telephones["anna"].dial("22").wait_for("ended", timeout_s=20)
-        was, would_be = explained_after_the_fact(stage, known), imagined(stage, "21", "22")
+        was, would_be = explained_after_the_fact(stage, since), imagined(stage, "21", "22")
     assert same_way(was, would_be)
     assert any(line["rung"] == "loop guard" and line["decides"] for line in was["rungs"])
     assert {line["place"] for line in was["rungs"]} >= {"22", "23"}
@@ -177,14 +181,14 @@ def test_a_call_in_circles_shows_the_loop_guard(stage: Stage) -> None:
 
 @proves("R15", "F1")
 def test_a_code_dialled_is_explained_and_imagining_it_changes_nothing(stage: Stage) -> None:
-    telephones, known = registered(stage), calls_so_far(stage)
+    telephones, since = registered(stage), clock(stage)
     would_be = imagined(stage, "21", "*78")
     own = stage.http("routing", "GET", "/v1/settings/do_not_disturb", token="anna").body
     assert own["enabled"] is False
     with setting(stage, "anna", "do_not_disturb", enabled=False):
         telephones["anna"].dial("*78").wait_for("ended", timeout_s=20)
         assert stage.http("routing", "GET", "/v1/settings/do_not_disturb", token="anna").body["enabled"] is True
-        was = explained_after_the_fact(stage, known)
+        was = explained_after_the_fact(stage, since)
     assert was["rung"] == would_be["rung"] == "feature code or speed dial"
     assert same_way(was, would_be)
     assert would_be["plan"] | {"id": 0} == {"id": 0, "do": "code", "function": "do_not_disturb_on", "argument": ""}
@@ -206,14 +210,14 @@ def test_who_is_on_a_call_is_known_now_and_of_no_other_time(stage: Stage) -> Non
 
 @proves("R15", "G6")
 def test_night_service_is_explained_and_stands_in_the_timetable(stage: Stage) -> None:
-    telephones, known = registered(stage), calls_so_far(stage)
+    telephones, since = registered(stage), clock(stage)
     nights = {"weekly": [{"weekday": day, "from": "18:00", "to": "08:00"} for day in range(5)], "on_holidays": True}
     week = f"/v1/subscribers/{stage.subscriber_id('bernd')}/timetable"
     with setting(stage, "bernd", "night_service", site=True, target="23", scheduled=True, times=nights, by_hand=True):
         call = telephones.carrier.dial(BERNDS_NUMBER, from_number=OUTSIDE)
         telephones["clara"].wait_for_ring().answer()
         call.wait_for("answered").hangup()
-        was = explained_after_the_fact(stage, known)
+        was = explained_after_the_fact(stage, since)
         now = imagined(stage, OUTSIDE, "22")
         later = imagined(stage, OUTSIDE, "22", "2026-12-24T19:30")
         at_noon = imagined(stage, OUTSIDE, "22", "2026-12-23T12:00")
