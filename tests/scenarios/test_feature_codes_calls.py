@@ -64,6 +64,22 @@ def test_no_call_waiting_while_a_call_made_with_the_code_is_up(stage: Stage) -> 
         assert setting(stage, "anna", "call_waiting")["enabled"] is True
 
 
+@proves("F1", "R7")
+def test_a_second_caller_finds_the_line_busy_when_call_waiting_is_off_by_code(stage: Stage) -> None:
+    clara, david = stage.telephones["clara"].register(), stage.telephones["david"].register()
+    anna = stage.telephones["anna"].register()
+    with as_before(stage, "clara", "call_waiting"), stage.setting(
+            "voicemail.mailboxes", subscriber_id=stage.subscriber_id("clara"), on_busy=False, on_no_answer=False):
+        call = clara.dial("24")
+        david.wait_for_ring().answer()
+        call.wait_for("answered")
+        dials(stage, ("clara", "#43", ["call-waiting-off"]))
+        stage.wait_until(lambda: is_busy(anna, "23"), 10, "clara being busy to a second caller")
+        dials(stage, ("clara", "*43", ["call-waiting-on"]))
+        assert not is_busy(anna, "23")
+        call.hangup()
+
+
 def is_busy(caller: Telephone, extension: str) -> bool:
     """Whether a call there ends at once, as busy; one that rings is taken back."""
     call = caller.dial(extension)
