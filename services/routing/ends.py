@@ -56,6 +56,8 @@ def rejected_for_all(event: Headers) -> str | None:
     (R10). Only rings that the switch cannot end by itself mark their legs so (commands.py)."""
     if event.variable("pbx_own_place") != "true" or event.get("Hangup-Cause") != "CALL_REJECTED":
         return None
+    if _at(event.get("Caller-Channel-Answered-Time")):  # over after talk, whatever cause its BYE gave
+        return None
     return event.variable("originator")
 
 

@@ -7,7 +7,7 @@ telephones work are routed whether the database answers or not. Settings changed
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from services.routing.facts import MOST_REDIRECTIONS, CallerRule, Company, Intercept, Site, Subscriber
@@ -80,6 +80,8 @@ class Memory:
         company_id = found.company.company_id
         self._companies.keep(company_id, found.company)
         for person in found.people.values():
+            if person.calls_up:  # true now; who is remembered by it later would stay busy
+                person = replace(person, calls_up=0, call_waiting_off_once=False)
             self._people.keep(person.subscriber_id, (company_id, person))
             self._owners.keep((company_id, person.extension), person.subscriber_id)
             for number in person.numbers:

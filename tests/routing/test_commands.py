@@ -81,4 +81,5 @@ def test_a_rejection_at_a_marked_place_tells_whose_ringing_ends():
     rejected = Event({"variable_pbx_own_place": "true", "variable_originator": LEG, "Hangup-Cause": "CALL_REJECTED"})
     assert ends.rejected_for_all(rejected) == LEG
     assert ends.rejected_for_all(Event({**rejected, "Hangup-Cause": "USER_BUSY"})) is None
+    assert ends.rejected_for_all(Event({**rejected, "Caller-Channel-Answered-Time": "1766000000000000"})) is None
     assert ends.rejected_for_all(Event({"variable_originator": LEG, "Hangup-Cause": "CALL_REJECTED"})) is None

@@ -226,6 +226,14 @@ def test_calls_up_count_while_presence_stands_by_them(sql, bernd, owner_sql):
     assert (bernd().calls_up, bernd().call_waiting_off_once) == (0, False)
 
 
+def test_nobody_is_remembered_as_being_on_a_call(sql, database, owner_sql):
+    sql("presence.calls_up", subscriber_id=BERND, leg_uuids=f"{{{LEG}}}")
+    owner_sql("INSERT INTO presence.calls_up_confirmed (at) VALUES (now())")
+    memory = Memory()
+    assert Directory(database, memory, deadline_s=5).look_up(ANNA_CALLS_BERND).people[BERND].calls_up == 1
+    assert memory.recall(ANNA_CALLS_BERND).people[BERND].calls_up == 0
+
+
 def test_call_waiting_off_for_a_call_that_is_over_says_nothing(sql, bernd, owner_sql):
     owner_sql("INSERT INTO presence.calls_up_confirmed (at) VALUES (now())")
     sql("presence.calls_up", subscriber_id=BERND, leg_uuids=f"{{{LEG[:-1]}2}}")
