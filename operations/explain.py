@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from uuid import UUID
 
 from operations import demo_company, instance
 from operations.instance import Instance
@@ -20,14 +21,22 @@ _NOT_KNOWN = 404
 def main(words: list[str]) -> int:
     """words: FROM, TO, AT, CALL, COMPANY; those not given are empty."""
     caller, callee, at, call_id, company = (*words, *[""] * 5)[:5]
-    dev = instance.load("dev")
     if call_id:
-        say(told(dev, f"/v1/calls/{urllib.parse.quote(call_id, safe='')}/explain"))
+        path = past(call_id)
     elif caller and callee:
-        say(told(dev, imagined(caller, callee, at, company)))
+        path = imagined(caller, callee, at, company)
     else:
         raise Trouble("Who calls whom?", HOW)
+    say(told(instance.load("dev"), path))
     return 0
+
+
+def past(call_id: str) -> str:
+    """Where to ask about a call that was."""
+    try:
+        return f"/v1/calls/{UUID(call_id)}/explain"
+    except ValueError:
+        raise Trouble(f"{call_id!r} is no id of a call", "the call log and each line of the logs name it") from None
 
 
 def imagined(caller: str, callee: str, at: str = "", company: str = "") -> str:

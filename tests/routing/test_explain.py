@@ -256,6 +256,21 @@ def test_an_operator_names_the_company(client):
     assert explained(client, who="operator", company="702")["callee"] is None  # nobody has 22 there
 
 
+def test_a_number_of_the_company_that_nobody_has_is_explained_as_such(client):
+    account = explained(client, OUTSIDE, "+49305557000")  # the site's
+    assert (account["rung"], account["callee"], account["plan"]["do"]) == ("number", None, "announce")
+    assert "calls +49305557000" in in_one_piece(client, OUTSIDE, "+49305557000")
+
+
+def test_an_integrated_mobile_does_not_stand_for_the_telephone_on_the_desk(client, owner_sql):
+    owner_sql("INSERT INTO directory.devices (company_id, device_id, subscriber_id, sip_ha1, lamp_key, is_mobile)"
+              " VALUES (701, 'a-mobile', 70121, repeat('c', 32), 'mobilemobile', true)")
+    try:
+        assert explained(client, "21", "*78")["plan"]["do"] == "code"
+    finally:
+        owner_sql("DELETE FROM directory.devices WHERE device_id = 'a-mobile'")
+
+
 # ----- what a subscriber may see
 
 

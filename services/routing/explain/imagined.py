@@ -192,8 +192,9 @@ SELECT s.subscriber_id, s.extension, btrim(s.first_name || ' ' || s.last_name) A
        coalesce(t.region, '') AS region,
        coalesce((SELECT n.number FROM directory.numbers n WHERE n.company_id = s.company_id
                  AND n.subscriber_id = s.subscriber_id AND n.is_main), '') AS main_number,
-       coalesce((SELECT min(d.device_id) FROM directory.devices d WHERE d.company_id = s.company_id
-                 AND d.subscriber_id = s.subscriber_id), '') AS device_id
+       -- The one on the desk: an integrated mobile dials codes in another form.
+       coalesce((SELECT d.device_id FROM directory.devices d WHERE d.company_id = s.company_id
+                 AND d.subscriber_id = s.subscriber_id ORDER BY d.is_mobile, d.device_id LIMIT 1), '') AS device_id
 FROM directory.subscribers s
 JOIN directory.sites t ON (t.company_id, t.site_id) = (s.company_id, s.site_id)
 JOIN directory.companies c ON c.company_id = s.company_id
