@@ -211,6 +211,12 @@ def test_a_number_of_somebody_else_is_never_shown(people: Telephones, settings: 
     call = people["anna"].dial("01715550123")
     assert people.carrier.wait_for_ring().shown_number == "+49305550021"
     call.hangup()
+    settings.change("anna", "shown_number", {"suppressed": True})
+    call = people["anna"].dial("01715550123")
+    outside = people.carrier.wait_for_ring()
+    assert "anonymous" in outside.headers["From"].lower(), outside.headers
+    assert outside.headers["Privacy"] == "id"
+    call.hangup()
 
 
 @proves("O3")
