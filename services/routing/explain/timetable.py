@@ -34,7 +34,6 @@ from services.routing.plan import (
 from services.routing.schedule import by_hand_until, changes_between
 
 MOST_DECISIONS = 3_000
-_PAUSE_EVERY = 10
 
 DEVICES, ASSISTANTS, REMOTE_OFFICE, MAILBOX = "devices", "assistants", "remote_office", "mailbox"
 FORWARD, NIGHT, ANNOUNCEMENT, REJECTED, BUSY, OUTSIDE = (
@@ -119,9 +118,8 @@ def stretches(
     if len(moments) > MOST_DECISIONS:
         raise TooManyChanges
     told = [Stretch(begins, ends, _goes(first.decision, people, call, others_shown))]
-    for count, moment in enumerate(moments, start=1):
-        if count % _PAUSE_EVERY == 0:
-            pause()
+    for moment in moments:
+        pause()
         goes = _goes(decided(moment).decision, people, call, others_shown)
         if goes != told[-1].goes:
             told[-1:] = [replace(told[-1], ends=moment), Stretch(moment, ends, goes)]
