@@ -1,9 +1,9 @@
-"""One piece of work with company files, in a process of its own: reading ten thousand people takes seconds of work,
+"""Work with company files, in a process of its own: reading ten thousand people takes seconds of work,
 and where calls are answered nobody may wait for that.
 
     echo '{"do": "apply", "text": "company: …", "prune": false}' | python -m services.routing.apply
 
-The request is one JSON object on the input, the answer one on the output: {"status": 200, "body": {…}}; errors are
+Each request is a line of JSON on the input, the answer one on the output: {"status": 200, "body": {…}}; errors are
 answers, too, in the words of the HTTP interface. Trunk passwords come from the environment (TRUNK_PASSWORD_…), or from
 `secrets` of the request.
 
@@ -136,10 +136,12 @@ def _error(status: int, error: str, message: str, field: str | None = None, hint
 def main() -> None:
     database = Database(load(lambda environment: environment.text("DATABASE_URL_ROUTING")), pool_size=1,
                         statement_timeout_ms=_STATEMENT_LIMIT_MS)
-    answer = answer_to(database, json.load(sys.stdin))
-    if "plan" in answer["body"]:
-        answer["lines"] = list(plan.lines(answer["body"]["plan"]))
-    json.dump(answer, sys.stdout)
+    answers, sys.stdout = sys.stdout, sys.stderr    # whatever else is printed is no answer
+    for line in sys.stdin:
+        answer = answer_to(database, json.loads(line))
+        if "plan" in answer["body"]:
+            answer["lines"] = list(plan.lines(answer["body"]["plan"]))
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":
