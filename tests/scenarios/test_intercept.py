@@ -27,7 +27,7 @@ def test_after_the_announcement_an_alternate_rings(stage: Stage) -> None:
 
 
 @proves("G9")
-def test_an_alternate_rings_at_once_for_a_whole_site(stage: Stage) -> None:
+def test_an_alternate_rings_at_once(stage: Stage) -> None:
     telephones = registered(stage, "anna", "bernd", "clara")
     with set_to(stage, "intercept", "bernd", incoming=True, action="ring", target="23"):
         call = telephones.carrier.dial("+49305550022", from_number=MOBILE)
