@@ -1,5 +1,5 @@
 -- Routing: the settings of a subscriber's calls, the record of every call, and the switch's directory. What one call
--- needs to know stands in 0006_services. Owner: routing.
+-- needs to know stands in 0011_call_facts. Owner: routing.
 
 CREATE SCHEMA routing;
 GRANT USAGE ON SCHEMA routing TO pbx_routing, pbx_callback, pbx_voicemail, pbx_presence;

@@ -1,4 +1,4 @@
-"""Who is on a call, for routing: the fold of the switch's events as rows (migrations, 0006_services).
+"""Who is on a call, for routing: the fold of the switch's events as rows (migrations, 0011_call_facts).
 
     Board -> changed() -> within 100 ms the rows that differ, in one statement -> presence.calls_up
                        -> every 3 s: that they still hold                      -> presence.calls_up_confirmed

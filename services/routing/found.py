@@ -1,4 +1,4 @@
-"""What routing.call_facts returned (migrations, 0006_services), as facts. Pure."""
+"""What routing.call_facts returned (migrations, 0011_call_facts), as facts. Pure."""
 
 from __future__ import annotations
 
