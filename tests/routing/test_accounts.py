@@ -280,10 +280,13 @@ def test_the_page_behind_the_link_is_plain_and_works(door, anna_logs_in, databas
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert "<script" not in page.text
     assert 'lang="de"' in page.text
+    assert f'action="{link}/page"' in page.text
 
     def post(password, again):
         return door.client.post(f"/v1/password-reset/{link}/page", data={"password": password, "again": again})
-    assert post(OTHER, "else").status_code == 422
+    mistake = post(OTHER, "else")
+    assert mistake.status_code == 422
+    assert 'action="page"' in mistake.text
     assert post("kurz", "kurz").status_code == 422
     assert post(OTHER, OTHER).status_code == 200
     assert post(OTHER, OTHER).status_code == 410

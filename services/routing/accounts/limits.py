@@ -23,6 +23,8 @@ LOG_IN = (Limit("login", 5, 15 * 60), Limit("login of a day", 30, 24 * 3600))
 """By name typed. A log-in that succeeds begins anew."""
 LOG_IN_FROM = (Limit("login from", 100, 15 * 60),)
 """By address; wide, since a whole house may come from one."""
+CHANGE = (Limit("password change", 5, 15 * 60),)
+"""By log-in: who has somebody's token must not guess his password with it."""
 RESET = (Limit("reset", 3, 3600),)
 RESET_FROM = (Limit("reset from", 60, 3600),)
 

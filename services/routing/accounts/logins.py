@@ -139,7 +139,7 @@ def change_password(database: Database, token: str, company_id: int | None, curr
                WHERE t.token_sha256 = :sha256""", sha256=token_sha256(token))
     if login is None or login.password_hash is None:
         raise Refused("no_password", None, "there is no password yet", "ask for one: POST /v1/password-reset")
-    limits.count(database, limits.LOG_IN, f"password of {login.login_id}")
+    limits.count(database, limits.CHANGE, str(login.login_id))
     if not passwords.verify(login.password_hash, current):
         raise WrongLogIn
     with scope(database, company_id) as tx:
@@ -150,7 +150,8 @@ def change_password(database: Database, token: str, company_id: int | None, curr
         raise Refused("invalid_field", "new", f"new: {problem}")
     hashed = passwords.hash_of(new)
     with scope(database, company_id) as tx:
-        limits.begin_anew(tx, limits.LOG_IN, (f"password of {login.login_id}", login.login_name, login.email))
+        limits.begin_anew(tx, limits.LOG_IN, (login.login_name, login.email))
+        limits.begin_anew(tx, limits.CHANGE, (str(login.login_id),))
         set_password(tx, login.login_id, hashed, keep=token)
 
 

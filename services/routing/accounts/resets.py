@@ -153,7 +153,8 @@ def _unlock(tx: Transaction, login_id: int) -> None:
     names: Row = tx.one(
         "SELECT l.login_name, l.email, s.email AS address FROM directory.logins l LEFT JOIN directory.subscribers s"
         " ON (s.company_id, s.subscriber_id) = (l.company_id, l.subscriber_id) WHERE l.login_id = :id", id=login_id)
-    limits.begin_anew(tx, limits.LOG_IN, (*names.values(), f"password of {login_id}"))
+    limits.begin_anew(tx, limits.LOG_IN, names.values())
+    limits.begin_anew(tx, limits.CHANGE, (str(login_id),))
 
 
 def note_change(tx: Transaction, link: Link, secret: Secret) -> None:

@@ -102,7 +102,7 @@ _HEADERS = {
 _PAGE = Markup("<!DOCTYPE html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\">"
                "<meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>"
                "<style>{style}</style></head>\n<body><h1>{title}</h1>\n{body}</body></html>\n")
-_FORM = Markup('{wrong}<form method="post" action="/v1/{path}/{token}/page">\n'
+_FORM = Markup('{wrong}<form method="post" action="{action}">\n'
                '<label>{label}<input type="password" name="{secret}" autocomplete="new-password" required autofocus'
                ' maxlength="128"></label>\n'
                '<label>{again}<input type="password" name="again" autocomplete="new-password" required'
@@ -161,8 +161,10 @@ def _form(database: Database, secret: Secret, token: str, wrong: str | None = No
     words = _WORDS[link.language]
     least = passwords.MINIMUM_LENGTH if secret == "password" else link.pin_digits_at_least  # noqa: S105
     body = _FORM.format(
-        wrong=Markup('<p class="wrong">{}</p>\n').format(words[wrong]) if wrong else "", path=_PATHS[secret],
-        token=token, secret=secret, label=words[secret], again=words["again"], button=words["button"],
+        wrong=Markup('<p class="wrong">{}</p>\n').format(words[wrong]) if wrong else "",
+        # Relative, since a proxy may have put the whole under a path; after a mistake the page is one step deeper.
+        action="page" if wrong else f"{token}/page", secret=secret, label=words[secret], again=words["again"],
+        button=words["button"],
         rule=words[f"rule {secret}"].format(least=least, most=passwords.PIN_DIGITS[1]))
     return _page(422 if wrong else 200, link.language, words[secret], body)
 
