@@ -32,3 +32,23 @@ def test_night_service_comes_before_do_not_disturb(stage: Stage) -> None:
         call = telephones.carrier.dial("+49305550022", from_number=MOBILE)
         telephones["david"].wait_for_ring().answer()
         call.wait_for("answered").hangup()
+
+
+def _rings(stage: Stage, who: str) -> None:
+    call = stage.telephones.carrier.dial("+49305550022", from_number=MOBILE)
+    stage.telephones[who].wait_for_ring().answer()
+    call.wait_for("answered").hangup()
+
+
+@proves("G6")
+def test_by_its_schedule_the_site_is_on_night_until_somebody_switches_to_day_by_hand(stage: Stage) -> None:
+    registered(stage)
+    now, over = ({"periods": [{"from": "2020-01-01T00:00", "to": f"{year}-01-01T00:00"}]} for year in (2090, 2021))
+    with set_to(stage, "night_service", "site", target="24", scheduled=True, times=now):
+        _rings(stage, "david")
+        with set_to(stage, "night_service", "site", by_hand=False):
+            _rings(stage, "bernd")
+    with set_to(stage, "night_service", "site", target="24", scheduled=True, times=over):
+        _rings(stage, "bernd")
+        with set_to(stage, "night_service", "site", by_hand=True):
+            _rings(stage, "david")
