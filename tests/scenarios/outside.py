@@ -55,7 +55,8 @@ def trunk(stage: Stage, **body: Any) -> Iterator[dict[str, Any]]:
                       json_body={"label": f"Story {uuid.uuid4().hex[:8]}", "host": "127.0.0.1", **body})
     assert made.status == 201, made.body
     try:
-        wait_for_state(stage, made.body["trunk_id"], "unregistered" if body.get("register") else "not_needed")
+        wait_for_state(
+            stage, made.body["trunk_id"], ("unregistered", "failed") if body.get("register") else ("not_needed",))
         yield made.body
     finally:
         gone = stage.http("routing", "DELETE", f"/v1/trunks/{made.body['trunk_id']}", token="admin")
@@ -87,11 +88,11 @@ def first_trunk_with(stage: Stage, **changes: Any) -> Iterator[None]:
         yield
 
 
-def wait_for_state(stage: Stage, trunk_id: int, state: str, timeout_s: float = 10) -> None:
+def wait_for_state(stage: Stage, trunk_id: int, states: tuple[str, ...], timeout_s: float = 10) -> None:
     def look() -> bool:
-        return any(one["trunk_id"] == trunk_id and one["state"] == state for one in trunks(stage))
+        return any(one["trunk_id"] == trunk_id and one["state"] in states for one in trunks(stage))
 
-    stage.wait_until(look, timeout_s, f"trunk {trunk_id} {state}")
+    stage.wait_until(look, timeout_s, f"trunk {trunk_id} {' or '.join(states)}")
 
 
 def second_carrier_port(stage: Stage) -> int:

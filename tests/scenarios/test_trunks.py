@@ -56,6 +56,23 @@ def test_a_suppressed_number_is_for_the_carrier_alone(stage: Stage) -> None:
     assert outside.shown_number == "anonymous"
 
 
+@proves("O2", "F1")
+def test_the_number_is_suppressed_or_shown_for_one_call_by_code(stage: Stage) -> None:
+    anna = stage.telephones["anna"].register()
+    call = anna.dial(f"*67{DIALLED}")
+    once = stage.telephones.carrier.wait_for_ring()
+    assert (once.number, once.shown_number) == (MOBILE, "anonymous")
+    call.hangup()
+    call = anna.dial(DIALLED)
+    assert stage.telephones.carrier.wait_for_ring().shown_number == ANNA
+    call.hangup()
+    with setting(stage, "anna", "shown_number", suppressed=True):
+        anna.dial(f"*65{DIALLED}")
+        shown = stage.telephones.carrier.wait_for_ring()
+        assert "Privacy" not in shown.headers
+        assert shown.shown_number == ANNA
+
+
 @proves("O2")
 @pytest.mark.parametrize(("style", "there", "not_there"), [
     ("from", None, "P-Asserted-Identity"),
@@ -151,6 +168,13 @@ def test_what_the_far_network_says_of_the_number_no_other_trunk_is_asked_again(s
         stage.telephones["carrier-2"].wait_for_ring().reject(status)
         call.wait_for("ended", timeout_s=15)
         assert stage.telephones.carrier.stays_silent()
+
+
+@proves("O4")
+def test_a_trunk_that_could_not_register_is_shown_so_and_passed_over(stage: Stage) -> None:
+    with trunk(stage, port=dead_port(stage), position=1, register=True, username="benutzer", password="geheim"):
+        stage.telephones["anna"].register().dial(DIALLED)
+        assert stage.telephones.carrier.wait_for_ring(timeout_s=10).number == MOBILE
 
 
 @proves("O4")
