@@ -10,6 +10,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from services.routing.api import audit as audit_api
+from services.routing.api import forwardings as forwardings_api
 from services.routing.api import settings as settings_api
 from services.routing.features import FEATURES, Scope
 from shared.api import create_app
@@ -60,6 +61,7 @@ def settings_client(database: Database, owner_sql: Any) -> Iterator[Client]:
     published: list[Any] = []
     api.register_blueprint(settings_api.blueprint(database, published.append))
     api.register_blueprint(audit_api.blueprint(database))
+    api.register_blueprint(forwardings_api.blueprint(database, published.append))
     yield Client(app.test_client(), published)
     owner_sql("DELETE FROM directory.api_tokens WHERE label = 'settings'")
     wipe(owner_sql)

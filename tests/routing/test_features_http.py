@@ -397,6 +397,17 @@ def test_forwardings_are_merged_kind_by_kind(ok):
     assert ok("anna", "forwardings", {"busy": {"enabled": False, "target": None}})["busy"]["target"] is None
 
 
+def test_one_kind_put_alone_is_the_same_setting_with_the_same_audit(client, ok):
+    put = client.ask("anna", "PUT", "/v1/forwardings/busy", {"enabled": True, "target": "030 55502211"})
+    assert put.status_code == 200
+    assert ok("anna", "forwardings", {})["busy"] == {"enabled": True, "target": "+493055502211"}
+    refused_put = client.ask("anna", "PUT", "/v1/forwardings/busy", {"enabled": True, "target": "99"})
+    assert (refused_put.status_code, refused_put.get_json()["error"], refused_put.get_json()["field"]) == (
+        422, "target_unknown", "target")
+    [entry] = client.get("admin", "/v1/company/audit?what=forwardings").get_json()["entries"]
+    assert (entry["after"]["busy"]["enabled"], entry["actor_subscriber_id"]) == (True, ANNA)
+
+
 def test_switching_remote_office_on_warns_of_forwards_at_the_remote_line(ok):
     assert ok("anna", "remote_office", {"number": "030 555098"})["warnings"] == []
     [warning] = ok("anna", "remote_office", {"enabled": True})["warnings"]
