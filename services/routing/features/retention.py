@@ -52,5 +52,5 @@ FEATURES = (
     Feature(
         name="mailbox_pins", scopes=frozenset({Scope.COMPANY}), schema=MailboxPins, read=_read_pins,
         write=_write_pins, subscriber=Access.READ, summary="How long the PIN of a mailbox must be",
-        example={"digits_at_least": 6}, change_example={"digits_at_least": 8}),
+        example={"digits_at_least": 8}, change_example={"digits_at_least": 8}),
 )
