@@ -42,8 +42,11 @@ class UndiallableError(ValueError):
 
 # Inmarsat 870, global mobile satellite 881, international networks 882 and 883 (ITU E.164 list of country codes).
 _SATELLITE = ("+870", "+881", "+882", "+883")
-# Beyond what phonenumbers calls premium or shared cost: Germany's directory enquiries and mass traffic.
-_PREMIUM = ("+979", "+49118", "+49137", "+49138", "+49180", "+49190", "+49900", "+49700")
+# Beyond what phonenumbers calls premium or shared cost: shared cost and personal numbers of no country; Germany's
+# directory enquiries, mass traffic, 018x and 019x services; Austria's directory enquiries; Switzerland's 1xx services.
+_PREMIUM = ("+979", "+808", "+878", "+49118", "+49137", "+49138", "+4918", "+4919", "+49900", "+49700", "+43118",
+            "+411")
+_PREMIUM_TYPES = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER)
 
 
 @lru_cache(maxsize=1024)
@@ -66,7 +69,7 @@ def number_class(e164: str, country: str) -> NumberClass:
         return NumberClass.PREMIUM
     parsed = phonenumbers.parse(e164, None)
     kind = phonenumbers.number_type(parsed)
-    if kind in (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST):
+    if kind in _PREMIUM_TYPES:
         return NumberClass.PREMIUM
     if parsed.country_code != phonenumbers.country_code_for_region(country):
         return NumberClass.INTERNATIONAL

@@ -121,6 +121,22 @@ def test_a_call_back_to_the_site_rings_who_called_last_whatever_he_switched_on(s
 
 
 @proves("O5", "O4")
+def test_with_routing_and_the_first_trunk_dead_it_still_goes_over_the_next(stage: Stage) -> None:
+    anna = stage.telephones["anna"].register()
+    with trunk(stage, port=dead_port(stage), position=1) as made:
+        stage.wait_until(lambda: known_gateway(stage, "anna-desk") == made["gateway"], 20, "the entry that names it")
+        instances.stop_process(stage.instance, "routing")
+        try:
+            call = anna.dial("112")
+            outside = stage.telephones.carrier.wait_for_ring(timeout_s=10)
+            assert (outside.number, outside.shown_number) == ("112", BERLIN)
+            call.hangup()
+        finally:
+            instances.start_process(stage.instance, "routing")
+            instances.wait_until_healthy(stage.instance, ["routing"], timeout_s=60)
+
+
+@proves("O5", "O4")
 def test_a_switch_that_starts_without_routing_knows_its_gateways(stage: Stage) -> None:
     """And from routing, once that is there, who may register and call."""
     instances.stop_process(stage.instance, "routing")
@@ -139,10 +155,19 @@ def test_a_switch_that_starts_without_routing_knows_its_gateways(stage: Stage) -
 
 
 def gateways(stage: Stage) -> str:
+    return ask(stage, "sofia", "xmlstatus", "gateway")
+
+
+def known_gateway(stage: Stage, device: str) -> str:
+    """Which one the switch itself would call an emergency centre over."""
+    return ask(stage, "user_data", f"{device}@musterbau.example", "var", "pbx_gateway").strip()
+
+
+def ask(stage: Stage, *words: str) -> str:
     env = stage.env
     client = InboundClient(env["PBX_ESL_HOST"], int(env["PBX_ESL_PORT"]), env["PBX_ESL_PASSWORD"], name="story")
     client.start()
     try:
-        return client.api("sofia", "xmlstatus", "gateway") if client.wait_connected(5) else ""
+        return client.api(*words) if client.wait_connected(5) else ""
     finally:
         client.stop()

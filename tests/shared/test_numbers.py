@@ -128,3 +128,23 @@ def test_a_showable_name_fits_a_dial_string(name: str) -> None:
 def test_a_name_that_would_be_decoded_twice_is_dropped() -> None:
     assert showable_name("Jörg Müller-Lüdenscheidt") == "Jörg Müller-Lüdenscheidt"
     assert showable_name("%24%7Bsystem(id)%7D") == ""
+
+
+@pytest.mark.parametrize(("e164", "country", "expected"), [
+    ("+43900123456", "AT", "premium"), ("+43820123456", "AT", "premium"), ("+43118899", "AT", "premium"),
+    ("+436641234567", "AT", "mobile"), ("+4315550123", "AT", "national"), ("+4930123456", "AT", "international"),
+    ("+41900123456", "CH", "premium"), ("+41848123456", "CH", "premium"), ("+411811", "CH", "premium"),
+    ("+41791234567", "CH", "mobile"), ("+41446681800", "CH", "national"), ("+43900123456", "DE", "premium"),
+    ("+447011234567", "GB", "premium"), ("+447911123456", "GB", "mobile"), ("+808123456789", "CH", "premium"),
+    ("+881612345678", "AT", "satellite"), ("+498001234567", "DE", "national"), ("+491921234567", "DE", "premium"),
+])
+def test_number_classes_seen_from_elsewhere(e164: str, country: str, expected: str) -> None:
+    assert number_class(e164, country) is NumberClass(expected)
+
+
+@pytest.mark.parametrize(("dialled", "country", "expected"), [
+    ("110", "DE", True), ("133", "AT", True), ("144", "AT", True), ("117", "CH", True), ("144", "CH", True),
+    ("911", "US", True), ("999", "GB", True), ("112", "JP", True), ("110", "BR", True), ("115", "DE", False),
+])
+def test_emergency_numbers_are_the_countrys_and_two_everywhere(dialled: str, country: str, expected: bool) -> None:
+    assert is_emergency(dialled, country) is expected
