@@ -1,4 +1,5 @@
-"""`make test`: lint, the tests that need no suite, then every story on each switch of this machine.
+"""`make test`: lint, the tests that need no suite, then every story on each switch of this machine, both at a time
+(a story mostly waits: for rings, for words that are spoken).
 
     make test                      everything
     ./operations/run test -k lamp  the same, only what pytest selects by these words
@@ -13,7 +14,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from operations.screen import Trouble, complain, say, step
 STORIES = "tests/scenarios"
 LIVE = "tests/live"
 NOTHING_COLLECTED = 5
+NAMES = {"simulator": "the simulator", "freeswitch": "FreeSWITCH"}
 
 
 @dataclass(frozen=True)
@@ -53,36 +56,54 @@ def main(words: list[str]) -> int:
     say("\nTests that need no suite" + ("" if real else " (no FreeSWITCH here: what needs one is left out)"))
     parts = [run_pytest("unit", ["tests", f"--ignore={STORIES}"], words, {})]
     reports: dict[str, Path | None] = {"simulator": None, "freeswitch": None}
-    for switch in ("simulator", "freeswitch") if real else ("simulator",):
-        reports[switch] = REPORT / f"stories-{switch}.json"
-        parts.append(run_stories(switch, reports[switch], words))
+    switches = ("simulator", "freeswitch") if real else ("simulator",)
+    reports |= {switch: REPORT / f"stories-{switch}.json" for switch in switches}
+    parts += run_stories(switches, words)
     report = story_report.merge(reports, version)
     (REPORT / "scenarios.json").write_text(json.dumps(report, indent=1) + "\n")
     return closing(report, parts, lint_status, time.monotonic() - began)
 
 
-def run_stories(switch: str, report: Path | None, words: list[str]) -> Part:
-    say(f"\nStories on {'FreeSWITCH' if switch == 'freeswitch' else 'the simulator'}")
-    name = f"test-{switch}"
-    began = time.monotonic()
+def run_stories(switches: Sequence[str], words: list[str]) -> list[Part]:
+    """On suites made for it, which run side by side. What the last one's stories say is shown as they are told."""
+    say("\nStories on " + " and ".join(NAMES[switch] for switch in switches))
+    suites: dict[str, instance.Instance] = {}
+    parts = []
     try:
-        with step(f"making the suite {name}"):
-            suite = instance.create(name, switch=switch, fresh=True)
-        instance.start(suite, progress=step)
-    except Trouble as trouble:
-        complain(trouble)
-        return Part(name, 1, f"the suite did not start: {trouble}", time.monotonic() - began, False)
-    try:
-        more = {"PBX_TEST_INSTANCE": name, "PBX_STORY_REPORT": str(report)}
-        part = run_pytest(name, [STORIES], words, more)
+        for switch in switches:
+            name = f"test-{switch}"
+            try:
+                with step(f"making the suite {name}"):
+                    suites[switch] = instance.create(name, switch=switch, fresh=True)
+                instance.start(suites[switch], progress=step)
+            except Trouble as trouble:
+                complain(trouble)
+                parts.append(Part(name, 1, f"the suite did not start: {trouble}", 0, False))
+                if switch in suites:
+                    instance.stop(suites.pop(switch))
+        with ThreadPoolExecutor() as together:
+            told = [together.submit(_tell, switch, suite, words, shown=switch == switches[-1])
+                    for switch, suite in suites.items()]
+            parts += [one.result() for one in told]
     finally:
-        instance.stop(suite)
+        for suite in suites.values():
+            instance.stop(suite)
+    return parts
+
+
+def _tell(switch: str, suite: instance.Instance, words: list[str], *, shown: bool) -> Part:
+    more = {"PBX_TEST_INSTANCE": suite.name, "PBX_STORY_REPORT": str(REPORT / f"stories-{switch}.json")}
+    part = run_pytest(suite.name, [STORIES], words, more, shown=shown)
+    if not shown:
+        say(f"\n\nStories on {NAMES[switch]}\n" + (REPORT / f"{suite.name}.log").read_text())
     if not part.well:
         say(f"  The logs of this run: {suite.run}/logs")
     return part
 
 
-def run_pytest(name: str, folders: list[str], words: list[str], more: Mapping[str, str]) -> Part:
+def run_pytest(
+    name: str, folders: list[str], words: list[str], more: Mapping[str, str], *, shown: bool = True,
+) -> Part:
     began = time.monotonic()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PBX_") or key == "PBX_PORTS"}
     process = subprocess.Popen(
@@ -93,8 +114,9 @@ def run_pytest(name: str, folders: list[str], words: list[str], more: Mapping[st
     closing_line = ""
     with (REPORT / f"{name}.log").open("w") as log:
         for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            if shown:
+                sys.stdout.write(line)
+                sys.stdout.flush()
             log.write(line)
             if " in " in line and line.rstrip("= \n").endswith(("s", ")")):
                 closing_line = line.strip().strip("= ")
