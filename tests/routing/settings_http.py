@@ -94,3 +94,28 @@ def address(name: str, scope: Scope, who: int | None = None) -> str:
             return f"/v1/sites/{who or SITE}/settings/{name}"
         case _:
             return f"/v1/companies/{who or COMPANY}/settings/{name}"
+
+
+def taken(client: Client, who: str, name: str, body: Any, scope: Scope = Scope.SUBSCRIBER,
+          of: int | None = None) -> dict[str, Any]:
+    """The whole resource after the change, which is what stands there from now on."""
+    path = f"/v1/settings/{name}" if scope is Scope.SUBSCRIBER and of is None else address(name, scope, of)
+    answer = client.patch(who, path, body)
+    assert answer.status_code == 200, answer.get_json()
+    kept = client.get(who, path)
+    assert kept.get_json() == answer.get_json()
+    assert kept.headers["ETag"] == answer.headers["ETag"]
+    whole: dict[str, Any] = answer.get_json()
+    return whole
+
+
+def refused(client: Client, name: str, body: Any, scope: Scope = Scope.SUBSCRIBER,
+            who: str = "admin") -> tuple[int, str, str | None]:
+    """(status, error, field); and nothing of the resource has changed."""
+    path = address(name, scope)
+    before = client.get(who, path)
+    answer = client.patch(who, path, body)
+    assert client.get(who, path).headers["ETag"] == before.headers["ETag"]
+    said = answer.get_json()
+    assert said["message"]
+    return answer.status_code, said["error"], said["field"]
