@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -16,6 +17,7 @@ from services.routing.apply.batch import Batch
 from services.routing.apply.document import wrong_of
 from services.routing.apply.marks import Path, Source, Wrong
 from services.routing.apply.state import Action, Change, Key, Kind, State
+from services.routing.apply.write import subscriber_ids
 from services.routing.feature_codes import BY_FUNCTION
 from services.routing.features import FEATURES, Feature, Refused, Scope, Whose
 from services.routing.features.place import Place
@@ -32,6 +34,21 @@ _PROFILES = "barring_profiles"
 _CODES = "feature_codes"
 _MOMENTARY = {"night_service": ("by_hand",)}
 """What people do during the day: only a file that names it changes it, and no export holds it."""
+
+
+@dataclass(frozen=True)
+class KnownPlace(Place):
+    """A place whose company's extensions and numbers were read once, not for every target anew."""
+
+    extensions: Mapping[str, int] = field(default_factory=dict)
+    own_numbers: Collection[str] = ()
+
+    def subscriber_with(self, extension: str, field: str) -> int:
+        known = self.extensions.get(extension)
+        return known if known is not None else super().subscriber_with(extension, field)
+
+    def is_of_the_company(self, number: str) -> bool:
+        return number in self.own_numbers
 
 
 @dataclass(frozen=True)
@@ -52,10 +69,14 @@ def owners(tx: Transaction, company_id: int, created: Collection[Key]) -> dict[t
         " WHERE c.company_id = :id", id=company_id)
     classes = frozenset(company.allowed_classes)
     found: dict[tuple[str, str], Owner] = {}
+    extensions = subscriber_ids(tx, company_id)
+    own_numbers = {row.number for row in tx.rows(
+        "SELECT number FROM directory.numbers WHERE company_id = :id", id=company_id)}
 
     def add(scope: Scope, name: str, whose: Whose, extension: str | None, site_id: int | None, country: str,
             area_code: str, numbers: tuple[str, ...] = ()) -> None:
-        place = Place(tx, whose, extension, site_id, country, area_code, classes, numbers)
+        place = KnownPlace(tx, whose, extension, site_id, country, area_code, classes, numbers, extensions,
+                           own_numbers)
         found[scope.value, name] = Owner((scope.value, name), whose, place, scope is Scope.SUBSCRIBER
                                          and (name,) in created)
 
@@ -129,7 +150,8 @@ def _put_one(batch: Batch, feature: Feature, owner: Owner, resource: Any,
         old = feature.read(batch, owner.whose)
         untouched[scope] = copy.deepcopy(old)
     before = copy.deepcopy(old)
-    loaded = feature.schema().load(fitted(feature.schema(), resource))
+    schema = _schema_of(feature.name)
+    loaded: dict[str, Any] = schema.load(fitted(schema, resource))
     for momentary in _MOMENTARY.get(feature.name, ()):
         if momentary not in resource:
             loaded[momentary] = old[momentary]
@@ -144,6 +166,11 @@ def _put_one(batch: Batch, feature: Feature, owner: Owner, resource: Any,
     feature.write(batch, owner.whose, new, old)
     return Change(Kind.SETTING, (*owner.key, feature.name), Action.CHANGE, old=portable(feature.name, before),
                   new=portable(feature.name, new))
+
+
+@lru_cache
+def _schema_of(name: str) -> Schema:
+    return FEATURES[name].schema()
 
 
 def portable(name: str, resource: Mapping[str, Any]) -> dict[str, Any]:
