@@ -221,30 +221,59 @@ def _parts(field: str | None) -> Path:
 
 # ----- what is set at all: for PRUNE and for the export
 
-# Whoever has a row here may have something set; reading the resource then tells. Tables of 0006 and its successors.
-_ROWS_OF_PEOPLE = ("call_settings", "forwardings", "simultaneous_numbers", "speed_dials", "call_rules", "intercepts",
-                   "executives", "assistants")
+def _rows(table: str, where: str = "true", owner: str = "subscriber_id") -> str:
+    return (f"SELECT DISTINCT {owner} AS id FROM routing.{table}"
+            f" WHERE company_id = :id AND {owner} IS NOT NULL AND ({where})")
 
 
-def somebody_set(tx: Transaction, company_id: int) -> set[int]:
-    """Ids of the subscribers with any row of settings; a superset of those with anything set."""
-    found: set[int] = set()
-    for table in _ROWS_OF_PEOPLE:
-        column = "executive_id" if table == "assistants" else "subscriber_id"
-        found.update(row.id for row in tx.rows(
-            f"SELECT DISTINCT {column} AS id FROM routing.{table}"
-            f" WHERE company_id = :id AND {column} IS NOT NULL", id=company_id))
-    return found
+def _set(where: str) -> str:
+    return _rows("call_settings", where)
+
+
+def _rules(of_list: str) -> str:
+    return _rows("call_rules", f"list LIKE '{of_list}'")
+
+
+_SET_BY: Mapping[str, tuple[str, ...]] = {
+    "do_not_disturb": (_set("do_not_disturb OR dnd_reminder"),),
+    "call_waiting": (_set("NOT call_waiting"),),
+    "anonymous_rejection": (_set("rejects_anonymous"),),
+    "calls_at_once": (_set("call_limit <> 20"),),
+    "forwardings": (_set("forward_always_splash"), _rows("forwardings")),
+    "negative_list": (_set("negative_list_on"), _rules("negative")),
+    "positive_list": (_set("positive_list_on"), _rules("positive")),
+    "selective_forwarding": (_set("selective_forwarding_on OR selective_forwarding_target IS NOT NULL"),
+                             _rules("selective_forwarding")),
+    "simultaneous_ring": (_set("simultaneous_ring_on OR simultaneous_ring_not_when_busy"),
+                          _rows("simultaneous_numbers")),
+    "remote_office": (_set("remote_office_on OR remote_office_number IS NOT NULL"),),
+    "shown_number": (_set("number_suppressed OR shown_number IS NOT NULL"),),
+    "speed_dials": (_rows("speed_dials"),),
+    "executive_filter": (_rows("executives"), _rows("assistants", owner="executive_id"), _rules("executive")),
+    "barring": (_set("barring_profile_id IS NOT NULL"),),
+    "intercept": (_rows("intercepts"),),
+    "enterprise_rules": (_rules("enterprise%"),),
+}
+"""Who may have something set of each feature: whoever is not among them need not be asked one by one."""
+
+
+def set_by(tx: Transaction, company_id: int, name: str) -> set[int] | None:
+    """Ids of subscribers, a superset of those with anything of this feature; None: it may be any of them."""
+    if name not in _SET_BY:
+        return None
+    return {row.id for sql in _SET_BY[name] for row in tx.rows(sql, id=company_id)}
 
 
 def resources(tx: Transaction, company_id: int, there: Mapping[tuple[str, str], Owner]) -> Iterator[
         tuple[Owner, str, dict[str, Any]]]:
     """Every setting that is not as it would be if nobody had ever set anything."""
-    people = somebody_set(tx, company_id)
+    people = {name: set_by(tx, company_id, name) for name in of_scope(Scope.SUBSCRIBER)}
     for owner in there.values():
-        if owner.whose.subscriber_id is not None and owner.whose.subscriber_id not in people:
-            continue
         for name in of_scope(owner.whose.scope):
+            if owner.whose.scope is Scope.SUBSCRIBER:
+                among = people[name]
+                if among is not None and owner.whose.subscriber_id not in among:
+                    continue
             resource = portable(name, FEATURES[name].read(tx, owner.whose))
             if resource != portable(name, FEATURES[name].schema().load({})):
                 yield owner, name, resource
