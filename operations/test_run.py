@@ -1,5 +1,5 @@
-"""`make test`: lint, the tests that need no suite, then every story on each switch of this machine, both at a time
-(a story mostly waits: for rings, for words that are spoken).
+"""`make test`: lint, the tests that need no suite in two parts, then every story on each switch of this machine. The
+parts run side by side, and so do the switches: tests mostly wait, for processes, rings, words that are spoken.
 
     make test                      everything
     ./operations/run test -k lamp  the same, only what pytest selects by these words
@@ -23,9 +23,10 @@ from operations import instance, lint, prompts, servers, story_report
 from operations.places import REPORT, ROOT, VENV_PYTHON
 from operations.screen import Trouble, complain, say, step
 
-# The folders that need a running suite; all others are the first part.
 STORIES = "tests/scenarios"
-LIVE = "tests/live"
+"""Needs a running suite."""
+SERVICES = ("tests/callback", "tests/live", "tests/operations", "tests/presence", "tests/voicemail")
+"""One part: their switches share the ports for audio (tests/live/lab.py). All other folders are the other part."""
 NOTHING_COLLECTED = 5
 NAMES = {"simulator": "the simulator", "freeswitch": "FreeSWITCH"}
 
@@ -54,7 +55,7 @@ def main(words: list[str]) -> int:
     real = instance.find_freeswitch()
     version = freeswitch_version(real) if real else None
     say("\nTests that need no suite" + ("" if real else " (no FreeSWITCH here: what needs one is left out)"))
-    parts = [run_pytest("unit", ["tests", f"--ignore={STORIES}"], words, {})]
+    parts = run_what_needs_no_suite(words)
     reports: dict[str, Path | None] = {"simulator": None, "freeswitch": None}
     switches = ("simulator", "freeswitch") if real else ("simulator",)
     reports |= {switch: REPORT / f"stories-{switch}.json" for switch in switches}
@@ -62,6 +63,15 @@ def main(words: list[str]) -> int:
     report = story_report.merge(reports, version)
     (REPORT / "scenarios.json").write_text(json.dumps(report, indent=1) + "\n")
     return closing(report, parts, lint_status, time.monotonic() - began)
+
+
+def run_what_needs_no_suite(words: list[str]) -> list[Part]:
+    with ThreadPoolExecutor() as together:
+        services = together.submit(run_pytest, "services", SERVICES, words, {}, shown=False)
+        rest = run_pytest("rest", ["tests", *(f"--ignore={folder}" for folder in (STORIES, *SERVICES))], words, {})
+        parts = [rest, services.result()]
+    say("\n" + (REPORT / "services.log").read_text())
+    return parts
 
 
 def run_stories(switches: Sequence[str], words: list[str]) -> list[Part]:
@@ -102,7 +112,7 @@ def _tell(switch: str, suite: instance.Instance, words: list[str], *, shown: boo
 
 
 def run_pytest(
-    name: str, folders: list[str], words: list[str], more: Mapping[str, str], *, shown: bool = True,
+    name: str, folders: Sequence[str], words: list[str], more: Mapping[str, str], *, shown: bool = True,
 ) -> Part:
     began = time.monotonic()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PBX_") or key == "PBX_PORTS"}

@@ -137,6 +137,7 @@ class Lab:
             "PBX_SIP_IP": "127.0.0.1", "PBX_RTP_START": "32000", "PBX_RTP_END": "32999",
             "PBX_TRUNK_HOST": "127.0.0.1", "PBX_SOUNDS": str(folder / "sounds"), "PBX_SPOOL": str(folder / "spool"),
             "PBX_LOG_LEVEL": "info",
+            "PBX_SMTP_HOST": "127.0.0.1", "PBX_SMTP_PORT": str(free_port()), "PBX_MAIL_FROM": "telefon@example.test",
         }
         for name in ("ESL", "ROUTING_HTTP", "ROUTING_CALL", "VOICEMAIL_CALL", "DIRECTORY", "SIP_INTERNAL",
                      "SIP_EXTERNAL", "TRUNK"):

@@ -20,6 +20,7 @@ from tests.routing.build import person
 ANNA = replace(person(21), subscriber_id=70121)
 OWN = Whose(701, subscriber_id=70121)
 COMPANY = Whose(701)
+TABLES = ("audit", "call_settings", "feature_codes", "forwardings")
 CHIEF = Actor("administrator", None, "http")
 
 
@@ -37,8 +38,10 @@ def does(database, owner_sql, published):
         assert said.language == "de"
         return said.prompts
 
+    for table in TABLES:   # what other modules left behind in the session's database
+        owner_sql(f"DELETE FROM routing.{table}")
     yield one
-    for table in ("audit", "call_settings", "feature_codes", "forwardings"):
+    for table in TABLES:
         owner_sql(f"DELETE FROM routing.{table}")
 
 
