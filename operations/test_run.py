@@ -1,4 +1,4 @@
-"""`make test`: lint, the tests that need no suite in two parts, then every story on each switch of this machine. The
+"""`make test`: lint, the tests that need no suite in three parts, then every story on each switch of this machine. The
 parts run side by side, and so do the switches: tests mostly wait, for processes, rings, words that are spoken.
 
     make test                      everything
@@ -25,8 +25,12 @@ from operations.screen import Trouble, complain, say, step
 
 STORIES = "tests/scenarios"
 """Needs a running suite."""
-SERVICES = ("tests/callback", "tests/live", "tests/operations", "tests/presence", "tests/voicemail")
-"""One part: their switches share the ports for audio (tests/live/lab.py). All other folders are the other part."""
+PARTS = {
+    # Their switches share the ports for audio (tests/live/lab.py), as those of tests/routing do: never apart.
+    "services": ("tests/callback", "tests/live", "tests/operations", "tests/presence", "tests/voicemail"),
+    "routing": ("tests/routing",),
+}
+"""All other folders are one more part."""
 NOTHING_COLLECTED = 5
 NAMES = {"simulator": "the simulator", "freeswitch": "FreeSWITCH"}
 
@@ -66,11 +70,13 @@ def main(words: list[str]) -> int:
 
 
 def run_what_needs_no_suite(words: list[str]) -> list[Part]:
+    named = [folder for folders in PARTS.values() for folder in folders]
     with ThreadPoolExecutor() as together:
-        services = together.submit(run_pytest, "services", SERVICES, words, {}, shown=False)
-        rest = run_pytest("rest", ["tests", *(f"--ignore={folder}" for folder in (STORIES, *SERVICES))], words, {})
-        parts = [rest, services.result()]
-    say("\n" + (REPORT / "services.log").read_text())
+        told = [together.submit(run_pytest, name, folders, words, {}, shown=False) for name, folders in PARTS.items()]
+        rest = run_pytest("rest", ["tests", *(f"--ignore={folder}" for folder in (STORIES, *named))], words, {})
+        parts = [rest, *(one.result() for one in told)]
+    for name in PARTS:
+        say(f"\n{name}\n" + (REPORT / f"{name}.log").read_text())
     return parts
 
 

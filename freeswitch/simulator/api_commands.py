@@ -136,6 +136,10 @@ class Api:
             if words[:1] == ["profile"] and words[2:3] == ["killgw"] and len(words) == 4:
                 gone = gateways.pop(words[3], None)
                 return "-ERR no such gateway.\n" if gone is None else "+OK gateway marked for deletion.\n"
+            if words[:1] == ["profile"] and words[2:3] == ["flush_inbound_reg"] and len(words) == 4:
+                found = self._switch.registrar.find(*words[3].partition("@")[::2])
+                self._switch.registrar.expire([found] if found else [])
+                return "+OK flushing all registrations matching specified call_id\n"
             log.error("this sofia command is not simulated", arguments=arguments)
             return f"-ERR sofia {arguments} is not simulated\n"
         return show.sofia_status(self._switch, words[1:])

@@ -106,9 +106,12 @@ class Registrar:
 
     def expire_all(self) -> int:
         """Drops every registration as if time had run out; for stories about lost registrations."""
-        gone = self.all()
-        self._registrations.clear()
+        return self.expire(self.all())
+
+    def expire(self, gone: list[Registration]) -> int:
+        """Drops these; tells of each (sofia_reg_del_callback)."""
         for known in gone:
+            self._registrations.pop((known.user, known.domain), None)
             event = SwitchEvent("CUSTOM", "sofia::expire")
             for name, value in (
                 ("profile-name", "internal"), ("call-id", known.call_id), ("user", known.user),

@@ -176,6 +176,8 @@ class Registrations:
         FLUSHED.labels("entry").inc()
         log.info("directory entry forgotten", entry=entry, there=found is not None)
         if found is None:
+            # Or it would ring on until its registration expires (sofia_reg.c, sofia_reg_expire_call_id).
+            self._client.api("sofia", "profile", "internal", "flush_inbound_reg", entry)
             self._served.drop(entry)
         else:
             self._look(entry)

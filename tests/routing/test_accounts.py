@@ -29,8 +29,16 @@ class Door:
                                 headers={"Authorization": f"Bearer {sent}"} if sent else {})
 
 
+@pytest.fixture(scope="module")
+def client(database):
+    """Made once, as its many schemas take a second."""
+    app, api = create_app("routing", database=database)
+    http.register(app, api, database, lambda message: None)
+    return app.test_client()
+
+
 @pytest.fixture
-def door(database, owner_sql):
+def door(client, owner_sql):
     tokens = {}
     for name, role, company, subscriber in (
         ("anna", "subscriber", 701, ANNA), ("bernd", "subscriber", 701, BERND),
@@ -44,9 +52,7 @@ def door(database, owner_sql):
                   sha=token_sha256(tokens[name]), role=role, company=company, subscriber=subscriber)
     owner_sql("UPDATE directory.subscribers SET email = 'person' || extension || '@amsel.example'"
               " WHERE company_id = 701")
-    app, api = create_app("routing", database=database)
-    http.register(app, api, database, lambda message: None)
-    yield Door(app.test_client(), tokens)
+    yield Door(client, tokens)
     owner_sql("DELETE FROM directory.api_tokens")
     owner_sql("DELETE FROM directory.logins")
     owner_sql("DELETE FROM directory.attempts")

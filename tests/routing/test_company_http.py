@@ -49,17 +49,25 @@ class Client:
         return next(one["subscriber_id"] for one in found if one["extension"] == extension)
 
 
+@pytest.fixture(scope="module")
+def served(database: Database) -> tuple[Any, list[Any]]:
+    """The application and what it published; made once, as its many schemas take a second."""
+    app, api = create_app("routing", database=database)
+    published: list[Any] = []
+    http.register(app, api, database, published.append)
+    return app.test_client(), published
+
+
 @pytest.fixture
-def client(files: Files, database: Database, owner_sql: Any) -> Iterator[Client]:  # noqa: F811
+def client(files: Files, served: tuple[Any, list[Any]], owner_sql: Any) -> Iterator[Client]:  # noqa: F811
     files.apply(FILE)
     for who, (role, domain) in TOKENS.items():
         owner_sql("INSERT INTO directory.api_tokens (token_sha256, role, company_id, label) VALUES (%(hash)s, %(role)s,"
                   " (SELECT company_id FROM directory.companies WHERE sip_domain = %(domain)s), 'company')",
                   hash=hashlib.sha256(token(who).encode()).digest(), role=role, domain=domain)
-    app, api = create_app("routing", database=database)
-    published: list[Any] = []
-    http.register(app, api, database, published.append)
-    yield Client(app.test_client(), published, files.rows)
+    flask, published = served
+    published.clear()
+    yield Client(flask, published, files.rows)
     owner_sql("DELETE FROM directory.api_tokens WHERE label = 'company'")
 
 

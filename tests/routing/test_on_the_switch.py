@@ -147,7 +147,14 @@ def test_what_changed_while_nobody_listened_is_forgotten_and_nothing_else(lab: L
     assert done["entry"] <= 6       # device, extension and number of two; nobody else's
 
 
+def registered(lab: Lab, device: str) -> bool:
+    with lab.client() as client:
+        return f"{device}@musterbau.example" in client.api("sofia", "status", "profile", "internal", "reg")
+
+
 def test_a_flush_the_switch_did_not_hear_is_said_again(lab: Lab) -> None:
+    lab.telephones["ida-desk"].register()
+    assert registered(lab, "ida-desk")
     assert cached(lab, "ida-desk@musterbau.example") == "1"
     os.kill(lab.switch.pid, signal.SIGSTOP)
     try:
@@ -156,6 +163,7 @@ def test_a_flush_the_switch_did_not_hear_is_said_again(lab: Lab) -> None:
     finally:
         os.kill(lab.switch.pid, signal.SIGCONT)
     wait_until(lambda: not cached(lab, "ida-desk@musterbau.example"), 20)
+    wait_until(lambda: not registered(lab, "ida-desk"))     # who was removed rings no more
 
 
 def test_killed_the_switch_goes_on_alone_but_opens_nothing_that_may_be_barred(lab: Lab) -> None:
