@@ -34,6 +34,8 @@ SERVICES = servers.SERVICES
 # Each worker and the queue it must be seen to serve.
 WORKERS = {"routing-worker": "calls.record", "callback-worker": "callback.dial", "voicemail-worker": "voicemail.store"}
 START_TIMEOUT_S = 120
+PATIENT_S = "8"
+"""Silence of a service no caller waits for (shared/watchdog.py); the dialplan rescues who calls a hung mailbox."""
 CODE = ("services", "shared", "freeswitch")
 
 Progress = Callable[[str], AbstractContextManager[None]]
@@ -156,7 +158,8 @@ def programs(instance: Instance) -> list[Program]:
     elif instance.switch == "simulator":
         found.append(Program("switch", [python, "-m", "freeswitch.simulator"]))
     for service in SERVICES:
-        watched = [python, "-m", "shared.watchdog", "--", python, "-m", f"services.{service}"]
+        limit = [] if service == "routing" else ["--limit", PATIENT_S]
+        watched = [python, "-m", "shared.watchdog", *limit, "--", python, "-m", f"services.{service}"]
         found.append(Program(service, watched, stop_wait_s=15))
     for worker in WORKERS:
         service = worker.removesuffix("-worker")

@@ -12,7 +12,10 @@ from operations import places, servers
 from operations.screen import Trouble
 from operations.secrets_file import keep_secrets
 
-PORTS_OF_INSTANCE = {"dev": 0, "test-simulator": 100, "test-freeswitch": 200, "bench": 300}
+PORTS_OF_INSTANCE = {
+    "dev": 0, "test-simulator": 100, "test-freeswitch": 200, "bench": 300, "test-simulator-2": 400,
+    "test-freeswitch-2": 500,
+}
 SWITCHES = ("freeswitch", "simulator", "external")
 
 MAY_BE_GIVEN = (
@@ -48,7 +51,8 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
         raise Trouble(f"There is no instance {name!r}", "there are " + ", ".join(PORTS_OF_INSTANCE))
     base = places.ports_base() + PORTS_OF_INSTANCE[name]
     usual_sip = name == "dev" and places.ports_base() == places.DEFAULT_PORTS
-    rtp = places.ports_base() + 3000 + 2000 * list(PORTS_OF_INSTANCE).index(name)
+    audio = {"dev": 2000}.get(name, 1000)
+    rtp = places.ports_base() + 3000 + (0 if name == "dev" else 2000 + 10 * (PORTS_OF_INSTANCE[name] - 100))
     database = servers.database_name(name)
     keys = keep_secrets(run / "keys.json", ["esl", "directory"])
     values = {
@@ -78,7 +82,7 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
         "PBX_SIP_INTERNAL_PORT": "5060" if usual_sip else str(base + 60),
         "PBX_SIP_EXTERNAL_PORT": "5080" if usual_sip else str(base + 61),
         "PBX_RTP_START": str(rtp),
-        "PBX_RTP_END": str(rtp + 1999),
+        "PBX_RTP_END": str(rtp + audio - 1),
         "PBX_TRUNK_HOST": "127.0.0.1",
         "PBX_TRUNK_PORT": str(base + 70),
         "PBX_SMTP_HOST": "127.0.0.1",

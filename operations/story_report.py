@@ -1,13 +1,13 @@
 """Which rows of the specification the stories prove: `@proves("R1", "R9")`, and the report they end in.
 
 A pytest plugin (loaded by tests/conftest.py). With PBX_STORY_REPORT set to a file it writes there, at the end of the
-session, what each story did; merge() makes var/report/scenarios.json of one such file per switch. A row
+session, what each story did; merge() makes var/report/scenarios.json of such files of each switch. A row
 passes on a switch when every story that names it passed there.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +66,14 @@ class _Recorder:
         write_private(self.file, json.dumps({"stories": stories}, indent=1))
 
 
-def merge(by_switch: Mapping[str, Path | None], version: str | None) -> dict[str, Any]:
+def merge(by_switch: Mapping[str, Sequence[Path] | None], version: str | None) -> dict[str, Any]:
     """The report over both switches; None for a switch that is not on this machine."""
     switches: dict[str, Any] = {}
     rows: dict[str, dict[str, str]] = {row: {} for row in ROWS}
-    for switch, file in by_switch.items():
-        stories = json.loads(file.read_text())["stories"] if file and file.exists() else []
+    for switch, files in by_switch.items():
+        stories = [story for file in files or () if file.exists() for story in json.loads(file.read_text())["stories"]]
         outcomes = [story["outcome"] for story in stories]
-        switches[switch] = None if file is None else {
+        switches[switch] = None if files is None else {
             "passed": outcomes.count("passed"), "failed": outcomes.count("failed"),
             "skipped": outcomes.count("skipped"), **({"version": version} if switch == "freeswitch" else {})}
         for row in ROWS:

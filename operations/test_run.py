@@ -31,6 +31,8 @@ PARTS = {
     "routing": ("tests/routing",),
 }
 """All other folders are one more part."""
+SHARES = 2
+"""Suites that tell the stories of a switch together (story_shares.py)."""
 NOTHING_COLLECTED = 5
 NAMES = {"simulator": "the simulator", "freeswitch": "FreeSWITCH"}
 
@@ -60,11 +62,11 @@ def main(words: list[str]) -> int:
     version = freeswitch_version(real) if real else None
     say("\nTests that need no suite" + ("" if real else " (no FreeSWITCH here: what needs one is left out)"))
     parts = run_what_needs_no_suite(words)
-    reports: dict[str, Path | None] = {"simulator": None, "freeswitch": None}
     switches = ("simulator", "freeswitch") if real else ("simulator",)
-    reports |= {switch: REPORT / f"stories-{switch}.json" for switch in switches}
     parts += run_stories(switches, words)
-    report = story_report.merge(reports, version)
+    report = story_report.merge(
+        {switch: list(REPORT.glob(f"stories-test-{switch}*.json")) if switch in switches else None
+         for switch in NAMES}, version)
     (REPORT / "scenarios.json").write_text(json.dumps(report, indent=1) + "\n")
     return closing(report, parts, lint_status, time.monotonic() - began)
 
@@ -81,37 +83,43 @@ def run_what_needs_no_suite(words: list[str]) -> list[Part]:
 
 
 def run_stories(switches: Sequence[str], words: list[str]) -> list[Part]:
-    """On suites made for it, which run side by side. What the last one's stories say is shown as they are told."""
+    """On suites made for it, SHARES for each switch, all side by side. Those of the last one are shown as they are
+    told."""
     say("\nStories on " + " and ".join(NAMES[switch] for switch in switches))
-    suites: dict[str, instance.Instance] = {}
+    suites: list[instance.Instance] = []
     parts = []
     try:
         for switch in switches:
-            name = f"test-{switch}"
-            try:
-                with step(f"making the suite {name}"):
-                    suites[switch] = instance.create(name, switch=switch, fresh=True)
-                instance.start(suites[switch], progress=step)
-            except Trouble as trouble:
-                complain(trouble)
-                parts.append(Part(name, 1, f"the suite did not start: {trouble}", 0, False))
-                if switch in suites:
-                    instance.stop(suites.pop(switch))
-        with ThreadPoolExecutor() as together:
-            told = [together.submit(_tell, switch, suite, words, shown=switch == switches[-1])
-                    for switch, suite in suites.items()]
+            for share in range(SHARES):
+                name = f"test-{switch}" + (f"-{share + 1}" if share else "")
+                try:
+                    with step(f"making the suite {name}"):
+                        suite = instance.create(name, switch=switch, fresh=True)
+                    suites.append(suite)
+                    instance.start(suite, progress=step)
+                except Trouble as trouble:
+                    complain(trouble)
+                    parts.append(Part(name, 1, f"the suite did not start: {trouble}", 0, False))
+        running = [suite for suite in suites if suite.name not in {part.name for part in parts}]
+        with ThreadPoolExecutor(max(1, len(running))) as together:
+            told = [together.submit(_tell, suite, words, shown=suite is running[-1]) for suite in running]
             parts += [one.result() for one in told]
     finally:
-        for suite in suites.values():
+        for suite in suites:
             instance.stop(suite)
     return parts
 
 
-def _tell(switch: str, suite: instance.Instance, words: list[str], *, shown: bool) -> Part:
-    more = {"PBX_TEST_INSTANCE": suite.name, "PBX_STORY_REPORT": str(REPORT / f"stories-{switch}.json")}
+def story_file(name: str) -> Path:
+    return REPORT / f"stories-{name}.json"
+
+
+def _tell(suite: instance.Instance, words: list[str], *, shown: bool) -> Part:
+    more = {"PBX_TEST_INSTANCE": suite.name, "PBX_STORY_REPORT": str(story_file(suite.name)),
+            "PBX_STORY_SHARES": str(REPORT / f"shares-{suite.switch}")}
     part = run_pytest(suite.name, [STORIES], words, more, shown=shown)
     if not shown:
-        say(f"\n\nStories on {NAMES[switch]}\n" + (REPORT / f"{suite.name}.log").read_text())
+        say(f"\n\nStories on {suite.name}\n" + (REPORT / f"{suite.name}.log").read_text())
     if not part.well:
         say(f"  The logs of this run: {suite.run}/logs")
     return part

@@ -3,15 +3,18 @@
 A call that asks a hung service is freed by nothing on the switch (a sync socket waits for ever), but
 the moment the socket closes the dialplan goes on. So a parent process outside the service listens to
 its heartbeat, a byte four times a second from a greenlet of the service's hub, and kills it when the
-hub has been silent for two seconds; the supervisor then starts a new one.
+hub has been silent for two seconds; the supervisor then starts a new one. A service no caller waits for is given
+longer: on a machine that is overloaded for a moment a new start would only cost more.
 
     python -m shared.watchdog -- python -m services.routing
+    python -m shared.watchdog --limit 8 -- python -m services.presence
 
 The parent forwards SIGTERM and SIGINT, and if it dies itself the kernel ends the service.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import selectors
@@ -62,7 +65,7 @@ def _die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def watch(command: list[str]) -> int:
+def watch(command: list[str], silence_limit_s: float = SILENCE_LIMIT_S) -> int:
     """Runs the command until it ends or hangs. Its exit status: 128 + n if signal n ended it, 70 if it hung."""
     beats, beats_of_child = os.pipe()
     wakeup, wakeup_of_signals = os.pipe()
@@ -106,7 +109,7 @@ def watch(command: list[str]) -> int:
                 beaten, silent_s = True, 0.0
             else:                   # the child closed it: only its end, or silence, is left
                 selector.unregister(beats)
-        if beaten and silent_s >= SILENCE_LIMIT_S and child.poll() is None:
+        if beaten and silent_s >= silence_limit_s and child.poll() is None:
             print(f"watchdog: {' '.join(command[-2:])} did not answer for {silent_s:.1f} s and is killed",
                   file=sys.stderr, flush=True)
             child.kill()
@@ -117,11 +120,13 @@ def watch(command: list[str]) -> int:
 
 
 def main() -> None:
-    if "--" not in sys.argv or not (command := sys.argv[sys.argv.index("--") + 1:]):
-        sys.exit("usage: python -m shared.watchdog -- command …")
-    if command[0] == "python":
-        command[0] = sys.executable
-    sys.exit(watch(command))
+    arguments = argparse.ArgumentParser(prog="python -m shared.watchdog")
+    arguments.add_argument("--limit", type=float, default=SILENCE_LIMIT_S, metavar="S", help="seconds of silence")
+    arguments.add_argument("command", nargs="+")
+    given = arguments.parse_args()
+    if given.command[0] == "python":
+        given.command[0] = sys.executable
+    sys.exit(watch(given.command, given.limit))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def domain(trunks: Iterable[Trunk], addresses: Mapping[str, tuple[str, ...]]) ->
     for trunk in trunks:
         known = addresses.get(trunk.host, ())
         cidr = {"cidr": ",".join(f"{address}/32" for address in known)} if known else {}
-        user = ElementTree.SubElement(users, "user", {"id": trunk.name, **cidr})
+        # mod_sofia looks at it with every call that comes in (sofia.c, sofia_locate_user) and finds nothing in it but
+        # its name: kept for ever, or each of these calls would ask us. Gateways, addresses are never read from there.
+        user = ElementTree.SubElement(users, "user", {"id": trunk.name, "cacheable": "forever", **cidr})
         # Nobody registers as a trunk: without this no password counts as a right one (sofia_reg.c).
         _named(user, "params", "param", {"allow-empty-password": "false"})
         gateway = ElementTree.SubElement(ElementTree.SubElement(user, "gateways"), "gateway", name=trunk.name)

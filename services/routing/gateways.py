@@ -44,7 +44,7 @@ _ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 
 _TRUNKS = (
     "SELECT company_id, trunk_id, name, position, host, port, transport, username, password, register, realm,"
-    " from_domain, number_format, caller_style, privacy_style, diversion_style, enabled"
+    " from_domain, number_format, caller_style, privacy_style, diversion_style, enabled, xmin::text AS version"
     " FROM directory.trunks WHERE enabled AND host IS NOT NULL ORDER BY company_id, position"
 )
 _LIMITS = (
@@ -131,12 +131,17 @@ class Gateways:
         self._write()
         TRUNKS.set(len(wanted))
 
-    def states(self, names: Iterable[str]) -> dict[str, str]:
-        """registered, unregistered, failed, not_needed (it does not register), unknown (the switch has none such).
+    def states(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """Of these gateways with the version of their row: registered, unregistered, failed, not_needed (it does not
+        register), unknown (the switch has none such), pending (a change that calls do not know of yet).
 
         Raises EslError.
         """
-        return {name: _state(self._switch.api("sofia", "xmlstatus", "gateway", name)) for name in names}
+        return {
+            name: _state(self._switch.api("sofia", "xmlstatus", "gateway", name))
+            if (told := self._told.get(name)) and told.version == version else "pending"
+            for name, version in versions.items()
+        }
 
     def _keep(self, trunks: list[Trunk]) -> None:
         of_company: dict[int, tuple[str, ...]] = {}

@@ -1,9 +1,9 @@
 """What happened to calls, on its way to the log: never on a call's path.
 
-note() only appends. A greenlet gathers what came in half a second and writes it as one outbox row a
-company, from where the relay hands it to the queue calls.record (worker.py). With the database away the batch
-goes to a side file, which is taken in when it is back; the memory in front of it is bounded, and what it had to
-drop is counted, not hidden. A record the database refuses, or a file nobody can read, costs itself and no other.
+note() only appends. A greenlet gathers what came in half a second (in two when many come) and writes it as one
+outbox row a company, from where the relay hands it to the queue calls.record (worker.py). With the database away the
+batch goes to a side file, which is taken in when it is back; the memory in front of it is bounded, and what it had
+to drop is counted, not hidden. A record the database refuses, or a file nobody can read, costs itself and no other.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ WAITING = Gauge("pbx_routing_record_files", "Side files of call records waiting 
 QUEUE = "calls.record"
 TASK = "routing.record_calls"
 _GATHER_S = 0.5
+_GATHER_BUSY_S = 2.0
+_BUSY = 16
+"""Records in one batch from which on more are gathered: each batch costs a transaction and a message."""
 _MOST_WAITING = 20_000
 _MOST_PER_ROW = 200
 _MOST_FILES = 20_000
@@ -142,11 +145,13 @@ class Recorder:
         WAITING.set(self._files)
 
     def _run(self) -> None:
+        gather_s = _GATHER_S
         while not self._stopping:
             self._woken.wait(timeout=5.0)
             self._woken.clear()
             if not self._stopping:
-                gevent.sleep(_GATHER_S)  # gathers a batch; nobody waits for it
+                gevent.sleep(gather_s)  # gathers a batch; nobody waits for it
+            gather_s = _GATHER_BUSY_S if len(self._waiting) >= _BUSY else _GATHER_S
             try:
                 self.write_waiting()
                 if self._files:

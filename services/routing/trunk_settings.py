@@ -28,6 +28,13 @@ MOST = 20
 _ASIDE = 10_000
 
 
+def versions(tx: Transaction, company_id: int) -> dict[str, str]:
+    """Gateway -> version of its row (Trunk.version), of those that are enabled."""
+    return {row.name: row.version for row in tx.rows(
+        "SELECT name, xmin::text AS version FROM directory.trunks WHERE company_id = :company AND enabled",
+        company=company_id)}
+
+
 def all_of(tx: Transaction, company_id: int) -> list[dict[str, Any]]:
     """In the order they are tried."""
     return [dict(row) for row in tx.rows(

@@ -40,6 +40,8 @@ class Trunk:
     privacy_style: str = "id"
     diversion_style: str = "diversion"
     enabled: bool = True
+    version: str = ""
+    """Of the row; another after each change."""
 
     @property
     def domain(self) -> str:

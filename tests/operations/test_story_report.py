@@ -47,7 +47,7 @@ def report_of(tmp_path: Path) -> Path:
 
 def test_a_row_passes_only_where_every_story_that_names_it_passes(tmp_path: Path) -> None:
     file = report_of(tmp_path)
-    found = merge({"simulator": file, "freeswitch": None}, None)
+    found = merge({"simulator": [file], "freeswitch": None}, None)
     assert found["switches"] == {"simulator": {"passed": 2, "failed": 2, "skipped": 1}, "freeswitch": None}
     rows = found["rows"]
     assert rows["R1"] == {"simulator": "passed", "freeswitch": "missing"}
@@ -62,9 +62,34 @@ def test_a_row_passes_only_where_every_story_that_names_it_passes(tmp_path: Path
 def test_the_version_stands_beside_the_real_switch(tmp_path: Path) -> None:
     file = tmp_path / "stories.json"
     file.write_text(json.dumps({"stories": []}))
-    found = merge({"simulator": file, "freeswitch": file}, "1.11.2")
+    found = merge({"simulator": [file], "freeswitch": [file]}, "1.11.2")
     assert found["switches"]["freeswitch"]["version"] == "1.11.2"
     assert "version" not in found["switches"]["simulator"]
+
+
+def test_what_two_suites_told_counts_together(tmp_path: Path) -> None:
+    files = []
+    for outcome in ("passed", "failed"):
+        files.append(tmp_path / f"{outcome}.json")
+        files[-1].write_text(json.dumps({"stories": [{"story": outcome, "rows": ["R1"], "outcome": outcome}]}))
+    found = merge({"simulator": files, "freeswitch": None}, None)
+    assert found["switches"]["simulator"] == {"passed": 1, "failed": 1, "skipped": 0}
+    assert found["rows"]["R1"]["simulator"] == "failed"
+
+
+def test_each_file_is_told_by_one_of_those_who_share(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"test_{name}.py").write_text(
+            "import time\n" + "".join(f"def test_{name}{n}(): time.sleep(0.3)\n" for n in range(2)))
+    both = [subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-v", "-p", "operations.story_shares", "-c", str(ROOT / "pyproject.toml"),
+         f"--rootdir={tmp_path}", str(tmp_path)],
+        cwd=ROOT, env={"PBX_STORY_SHARES": str(tmp_path / "shares"), "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE,
+        text=True) for _ in range(2)]
+    told = [[line.split()[0] for line in one.communicate(timeout=30)[0].splitlines() if " PASSED " in line]
+            for one in both]
+    assert sorted(told[0] + told[1]) == [f"test_{name}.py::test_{name}{n}" for name in "abc" for n in range(2)]
+    assert all(told), "none is left without a story"
 
 
 def test_a_row_that_does_not_exist_cannot_be_proved() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from operations import instance as instances
+from tests.scenarios.outside import plenty_of_calls
 from tests.scenarios.stage import Stage, make_stage
 from tests.scenarios.telephones import Telephones
 
@@ -18,8 +19,11 @@ def whole_stage() -> Iterator[Stage]:
     if not name:
         pytest.skip("stories need a running suite: make test (or PBX_TEST_INSTANCE=test-simulator with one running)")
     stage = make_stage(instances.load(name))
-    yield stage
-    stage.stop()
+    try:
+        with plenty_of_calls(stage):
+            yield stage
+    finally:
+        stage.stop()
 
 
 @pytest.fixture

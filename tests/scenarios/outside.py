@@ -84,8 +84,19 @@ def first_trunk(stage: Stage) -> dict[str, Any]:
 
 @contextmanager
 def first_trunk_with(stage: Stage, **changes: Any) -> Iterator[None]:
-    with changed(stage, f"/v1/trunks/{first_trunk(stage)['trunk_id']}", changes):
-        yield
+    """From when calls know of it."""
+    trunk_id = first_trunk(stage)["trunk_id"]
+    try:
+        with changed(stage, f"/v1/trunks/{trunk_id}", changes):
+            wait_until_known(stage, trunk_id)
+            yield
+    finally:
+        wait_until_known(stage, trunk_id)
+
+
+def wait_until_known(stage: Stage, trunk_id: int) -> None:
+    stage.wait_until(lambda: all(one["state"] != "pending" for one in trunks(stage) if one["trunk_id"] == trunk_id),
+                     10, f"calls know of the change of trunk {trunk_id}")
 
 
 def wait_for_state(stage: Stage, trunk_id: int, states: tuple[str, ...], timeout_s: float = 10) -> None:

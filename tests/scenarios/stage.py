@@ -176,11 +176,12 @@ def make_stage(instance: instances.Instance) -> Stage:
             env["PBX_ESL_HOST"], int(env["PBX_ESL_PORT"]), env["PBX_ESL_PASSWORD"], logins(instance))
     else:
         first_port = int(env["PBX_TRUNK_PORT"])
+        audio = 50000 + first_port % 1000 // 100 * 1000   # apart from those of the suite beside
         places = Places(
             system_host=env["PBX_SIP_IP"], system_internal_port=int(env["PBX_SIP_INTERNAL_PORT"]),
             system_external_port=int(env["PBX_SIP_EXTERNAL_PORT"]), handset_port=free_port(),
             carrier_port=first_port, esl_port=free_port(), esl_password="telephones",
-            rtp_start=50000, rtp_end=51999, second_carrier_port=first_port + 1,
+            rtp_start=audio, rtp_end=audio + 999, second_carrier_port=first_port + 1,
         )
         driver = HandsetDriver(Path(tempfile.mkdtemp(prefix="telephones-")), places, logins(instance))
     driver.start()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from operations.story_report import proves
@@ -11,7 +9,6 @@ from tests.scenarios.outside import (
     MOBILE,
     company_setting,
     hears_an_announcement,
-    plenty_of_calls,
     setting,
     site_setting,
     wait_until_over,
@@ -23,12 +20,6 @@ from tests.scenarios.test_forwarding import forwarding
 
 DIALLED = "01715550123"
 LONGEST_S = 10
-
-
-@pytest.fixture(autouse=True, scope="module")
-def many_calls(whole_stage: Stage) -> Iterator[None]:
-    with plenty_of_calls(whole_stage):
-        yield
 
 
 def is_barred(stage: Stage, call: Call, rung: str = "barring") -> None:

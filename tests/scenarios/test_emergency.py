@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from operations import instance as instances
@@ -13,7 +11,6 @@ from tests.scenarios.outside import (
     MOBILE,
     company_setting,
     dead_port,
-    plenty_of_calls,
     second_carrier_port,
     setting,
     trunk,
@@ -23,12 +20,6 @@ from tests.scenarios.stage import Stage
 BERLIN = "+49305550000"
 MUENCHEN = "+49895550000"
 EVERYTHING_DENIED = {"name": "Story", "incoming": [], "outgoing": [{"prefix": "+", "allowed": False}], "forwarded": []}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def many_calls(whole_stage: Stage) -> Iterator[None]:
-    with plenty_of_calls(whole_stage):
-        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

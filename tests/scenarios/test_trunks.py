@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from operations.story_report import proves
@@ -12,7 +10,6 @@ from tests.scenarios.outside import (
     dead_port,
     first_trunk,
     first_trunk_with,
-    plenty_of_calls,
     second_carrier_port,
     setting,
     trunk,
@@ -24,12 +21,6 @@ from tests.scenarios.test_forwarding import forwarding
 DIALLED = "01715550123"
 ANNA = "+49305550021"
 BERND = "+49305550022"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def many_calls(whole_stage: Stage) -> Iterator[None]:
-    with plenty_of_calls(whole_stage):
-        yield
 
 
 @proves("O2", "O4")

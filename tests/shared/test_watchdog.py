@@ -59,6 +59,15 @@ def test_a_service_that_keeps_beating_is_left_alone_and_its_exit_status_handed_o
     assert parent.returncode == 3
 
 
+def test_a_longer_limit_can_be_given() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "shared.watchdog", "--limit", str(watchdog.SILENCE_LIMIT_S + 3), "--", sys.executable,
+         "-c", BEATING + f"monkey.get_original('time', 'sleep')({watchdog.SILENCE_LIMIT_S + 1}); sys.exit(4)"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    parent.communicate(timeout=15)
+    assert parent.returncode == 4
+
+
 def test_silence_before_the_first_beat_is_not_held_against_a_slow_start() -> None:
     parent = subprocess.Popen(
         [sys.executable, "-m", "shared.watchdog", "--", sys.executable, "-c",

@@ -29,15 +29,17 @@ from shared.esl.errors import EslError
 
 log = structlog.get_logger()
 
-States = Callable[[list[str]], Mapping[str, str]]
+States = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 
 def blueprint(database: Database, states: States) -> Blueprint:
     one = Blueprint("trunks", "trunks", url_prefix="/v1", description="Ways to the outside (O4).")
 
-    def with_state(trunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def with_state(company_id: int, trunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        with database.company(company_id) as tx:    # the change itself is committed
+            versions = trunk_settings.versions(tx, company_id)
         try:
-            known = states([trunk["gateway"] for trunk in trunks if trunk["enabled"]])
+            known = states({one["gateway"]: versions[one["gateway"]] for one in trunks if one["gateway"] in versions})
         except EslError as error:
             log.warning("the switch does not say how the trunks are", reason=str(error))
             known = {}
@@ -47,13 +49,13 @@ def blueprint(database: Database, states: States) -> Blueprint:
         wanted = whose.company(company_id)
         with database.company(wanted) as tx:
             trunks = trunk_settings.all_of(tx, wanted)
-        return {"trunks": with_state(trunks)}
+        return {"trunks": with_state(wanted, trunks)}
 
     def create(company_id: int | None, body: dict[str, Any]) -> Any:
         wanted = whose.company(company_id)
         with refusals(), database.company(wanted) as tx:
             made = trunk_settings.create(tx, wanted, body, _actor())
-        return with_state([made])[0]
+        return with_state(wanted, [made])[0]
 
     @contextmanager
     def of(trunk_id: int) -> Iterator[tuple[Transaction, int]]:
@@ -107,7 +109,7 @@ def blueprint(database: Database, states: States) -> Blueprint:
             """One trunk, with its state"""
             with of(trunk_id) as (tx, company_id):
                 trunk = trunk_settings.one_of(tx, company_id, trunk_id)
-            return with_state([trunk])[0]
+            return with_state(company_id, [trunk])[0]
 
         @requires("operator", "administrator")
         @one.arguments(TrunkChange, example=CHANGE_EXAMPLE)
@@ -117,7 +119,7 @@ def blueprint(database: Database, states: States) -> Blueprint:
             """Change the fields named"""
             with of(trunk_id) as (tx, company_id):
                 trunk = trunk_settings.change(tx, company_id, trunk_id, body, _actor())
-            return with_state([trunk])[0]
+            return with_state(company_id, [trunk])[0]
 
         @requires("operator", "administrator")
         @one.response(204)

@@ -86,8 +86,8 @@ class TrunkView(Schema):
     diversion_style = fields.String(required=True)
     enabled = fields.Boolean(required=True)
     state = fields.String(required=True, metadata={
-        "description": "registered, unregistered, failed, not_needed (it does not register), unknown (the switch does "
-                       "not have it, or does not answer)"})
+        "description": "registered, unregistered, failed, not_needed (it does not register), pending (calls do not "
+                       "know of the change yet), unknown (the switch does not have it, or does not answer)"})
 
 
 class TrunksView(Schema):

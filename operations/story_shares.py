@@ -1,0 +1,49 @@
+"""Several suites tell the stories of one switch together: each takes the next file nobody has taken.
+
+A pytest plugin (loaded by tests/conftest.py). With PBX_STORY_SHARES set to a folder, the runs that share it divide the
+files they all collected: a file is taken by who first makes an entry of its name there.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = os.environ.get("PBX_STORY_SHARES")
+    if folder:
+        config.pluginmanager.register(_Share(Path(folder)))
+
+
+class _Share:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """As pytest's own (_pytest/main.py), of the files taken. One story ahead, for pytest tears down what the
+        next one does not need."""
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            raise session.Interrupted(f"{session.testsfailed} errors during collection")
+        taken = self._taken(session.items)
+        item = next(taken, None)
+        while item is not None:
+            following = next(taken, None)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+            item = following
+        return True
+
+    def _taken(self, items: list[pytest.Item]) -> Iterator[pytest.Item]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for file, of_file in groupby(items, key=lambda item: item.path):
+            try:
+                (self._folder / file.stem).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            yield from of_file
