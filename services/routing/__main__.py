@@ -39,7 +39,7 @@ from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
 from services.routing.registrations import Registrations
 from services.routing.ringing import Ringing
-from services.routing.schedule import holidays_of
+from shared.schedule import holidays_of
 from services.routing.served import Served
 from services.routing.settings import Settings, load_settings
 from services.routing.switch_directory import SwitchDirectory
