@@ -234,7 +234,7 @@ _VIEW = """
         a.reason, s.language, a.created_at,
         ARRAY(SELECT l.device_id FROM callback.first_legs l WHERE l.attempt_id = a.attempt_id
               ORDER BY l.device_id) AS devices,
-        (SELECT jsonb_agg(jsonb_build_object('state', c.state, 'at', c.at) ORDER BY c.change_id)
+        (SELECT jsonb_agg(jsonb_build_object('id', c.change_id, 'state', c.state, 'at', c.at) ORDER BY c.change_id)
          FROM callback.changes c WHERE c.attempt_id = a.attempt_id) AS history
     FROM callback.attempts a
     JOIN directory.subscribers s ON s.company_id = a.company_id AND s.subscriber_id = a.subscriber_id

@@ -10,10 +10,8 @@ from uuid import UUID
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
-from services.callback import ask, store
-from services.callback.attempt import State, shown
+from services.callback import ask, present, store
 from services.callback.cancel import cancel
-from services.callback.reasons import Reason, words
 from services.callback.schemas.calls import (
     CALL_EXAMPLE,
     FAILED_EXAMPLE,
@@ -68,7 +66,7 @@ def blueprint(
                 found = store.view(tx, answer.attempt_id, request.subscriber_id)
             if not answer.repeated:
                 accepted()
-            return _shown(_there(found)), 202, {"Location": f"/v1/calls/{answer.attempt_id}"}
+            return present.call(_there(found)), 202, {"Location": f"/v1/calls/{answer.attempt_id}"}
 
         @requires("subscriber", "administrator", "operator")
         @calls.arguments(PageQuery, location="query")
@@ -83,7 +81,7 @@ def blueprint(
                 if company_id is None and wanted is not None:
                     company_id = store.company_of(tx, wanted)
                 rows = store.page(tx, company_id, wanted, query["before"], query["limit"] + 1)
-            calls_shown = [_shown(row) for row in rows[: query["limit"]]]
+            calls_shown = [present.call(row) for row in rows[: query["limit"]]]
             more = len(rows) > query["limit"]
             return {"calls": calls_shown, "next": calls_shown[-1]["id"] if more else None}
 
@@ -95,7 +93,7 @@ def blueprint(
         def get(self, attempt_id: UUID) -> Any:
             """How far the call is"""
             with _scope(database, principal()) as (tx, own):
-                return _shown(_there(store.view(tx, attempt_id, own)))
+                return present.call(_there(store.view(tx, attempt_id, own)))
 
         @requires("subscriber", "administrator", "operator")
         @calls.response(200, Call, example={**CALL_EXAMPLE, "state": "cancelled"})
@@ -111,7 +109,7 @@ def blueprint(
                 found = _there(store.view(tx, attempt_id, own))
             if legs:
                 hang_up(legs)
-            return _shown(found)
+            return present.call(found)
 
     return calls
 
@@ -152,16 +150,3 @@ def _there(row: Row | None) -> Row:
     if row is None:
         raise _not_there()
     return row
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    history: list[dict[str, Any]] = []
-    for step in row.history:
-        state = shown(State(step["state"])).value
-        if not history or history[-1]["state"] != state:
-            history.append({"state": state, "at": step["at"]})
-    reason = Reason(row.reason) if row.reason else None
-    return {
-        **row, "state": shown(State(row.state)).value, "history": history,
-        "message": words(reason, row.language) if reason else None,
-    }
