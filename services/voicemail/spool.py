@@ -3,6 +3,8 @@
     recordings/<message id>.wav    written by the switch
     recordings/<message id>.json   the message's note: there from before the beep until the row is committed
     recordings/<message id>.mp3    made by the worker
+    greetings/<greeting id>.wav    what an owner says to his callers (greetings.py)
+    drafts/                        greetings nobody has saved yet, and uploads; emptied at every start
     fallback/<leg>_<mailbox>….wav  written by the dialplan when this service was away (sweeper.py)
     refused/                       recordings nobody can place; kept for the operator
 
@@ -36,16 +38,27 @@ class Spool:
         self.recordings = root / "recordings"
         self.fallback = root / "fallback"
         self.refused = root / "refused"
+        self.greetings = root / "greetings"
+        self.drafts = root / "drafts"
 
     def prepare(self) -> None:
-        for folder in (self.recordings, self.fallback, self.refused):
+        for folder in (self.recordings, self.fallback, self.refused, self.greetings, self.drafts):
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        for left_over in self.drafts.iterdir():
+            left_over.unlink(missing_ok=True)
 
     def audio(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.wav"
 
     def mp3(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.mp3"
+
+    def greeting(self, greeting_id: str) -> Path:
+        return self.greetings / f"{uuid.UUID(greeting_id)}.wav"
+
+    def draft(self) -> Path:
+        """A file nobody uses yet, for the switch's `record` or an upload."""
+        return self.drafts / f"{uuid.uuid4()}.wav"
 
     def note(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.json"
@@ -103,9 +116,9 @@ class Spool:
         except FileNotFoundError:
             return None
 
-    def erase(self, message_id: str) -> None:
-        """Every file of the message."""
-        for path in (self.audio(message_id), self.mp3(message_id), self.note(message_id)):
+    def erase(self, of: str) -> None:
+        """Every file of this message, or of this greeting."""
+        for path in (self.audio(of), self.mp3(of), self.note(of), self.greeting(of)):
             path.unlink(missing_ok=True)
 
     def adopt(self, path: Path, message: LeftMessage) -> None:
