@@ -22,7 +22,7 @@ MAY_BE_GIVEN = (
     "PBX_ESL_HOST", "PBX_ESL_PORT", "PBX_ESL_PASSWORD",
     "PBX_HOME_COUNTRY", "PBX_CALLS_FIRST", "PBX_CALLBACK_DIAL_WITHIN_S", "PBX_CALLBACK_KEEP_DAYS",
     "PBX_SMTP_HOST", "PBX_SMTP_PORT", "PBX_SMTP_USER", "PBX_SMTP_PASSWORD", "PBX_SMTP_TLS", "PBX_MAIL_FROM",
-    "PBX_PUBLIC_URL",
+    "PBX_PUBLIC_URL", "PBX_ROUTING_URL", "PBX_CALLBACK_URL", "PBX_VOICEMAIL_URL",
 )
 
 # Everything of an instance that listens, and for what; (variable, purpose, UDP too).
@@ -50,6 +50,8 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
     usual_sip = name == "dev" and places.ports_base() == places.DEFAULT_PORTS
     rtp = places.ports_base() + 3000 + 2000 * list(PORTS_OF_INSTANCE).index(name)
     database = servers.database_name(name)
+    bound_to = given.get("PBX_BIND", "127.0.0.1")
+    here = "127.0.0.1" if bound_to == "0.0.0.0" else bound_to  # noqa: S104
     keys = keep_secrets(run / "keys.json", ["esl", "directory"])
     values = {
         "PBX_INSTANCE": name,
@@ -67,6 +69,9 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
         "PBX_CALLBACK_HTTP_PORT": str(base + 81),
         "PBX_VOICEMAIL_HTTP_PORT": str(base + 82),
         "PBX_PRESENCE_HTTP_PORT": str(base + 83),
+        "PBX_ROUTING_URL": f"http://{here}:{base + 80}",
+        "PBX_CALLBACK_URL": f"http://{here}:{base + 81}",
+        "PBX_VOICEMAIL_URL": f"http://{here}:{base + 82}",
         "PBX_ROUTING_CALL_PORT": str(base + 84),
         "PBX_ROUTING_CALL_PORT_2": str(base + 87),
         "PBX_VOICEMAIL_CALL_PORT": str(base + 85),

@@ -34,7 +34,7 @@ def main() -> None:
     table: CallsUpTable = CallsUpTable(
         database, legs_of=lambda subscriber_id: presence.board.legs_of(subscriber_id), in_step=lambda: client.synced)
     presence = SwitchEvents(client, read_people=lambda: read_people(database), calls_changed=table.changed)
-    app = make_app(presence, database, {"switch": lambda: client.synced})
+    app = make_app(presence, database, {"switch": lambda: client.synced}, config.services)
     try:
         server = serve(app, config.bind, config.http_port)
     except OSError as error:

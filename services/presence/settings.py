@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.logs import LEVELS
@@ -17,6 +18,8 @@ class Settings:
     esl_port: int
     esl_password: str
     log_level: str
+    services: Mapping[str, str]
+    """Where the page asks the other services: name -> http://host:port."""
 
 
 def read(env: Environment) -> Settings:
@@ -28,4 +31,9 @@ def read(env: Environment) -> Settings:
         esl_port=env.port("ESL_PORT"),
         esl_password=env.text("ESL_PASSWORD"),
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
+        services={
+            "routing": env.web_address("ROUTING_URL", "http://127.0.0.1:17080"),
+            "callback": env.web_address("CALLBACK_URL", "http://127.0.0.1:17081"),
+            "voicemail": env.web_address("VOICEMAIL_URL", "http://127.0.0.1:17082"),
+        },
     )

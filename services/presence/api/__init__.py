@@ -27,13 +27,19 @@ from services.presence.schemas import (
 from services.presence.store import replace_watched
 from services.presence.switch_events import PEOPLE_READ_AT_MOST_EVERY_S, SwitchEvents
 from services.presence.watching import WatchRefused
+from services.presence.web import pages
+from services.presence.web.door import Door
 from shared.api import ApiError, create_app, principal, requires
 from shared.database import Database, RuleBroken
 
 
-def make_app(presence: SwitchEvents, database: Database, readiness_checks: Mapping[str, Any]) -> Flask:
+def make_app(presence: SwitchEvents, database: Database, readiness_checks: Mapping[str, Any],
+             services: Mapping[str, str]) -> Flask:
+    """services: addresses of the others, whom the page asks as well."""
     app, api = create_app("presence", database=database, readiness_checks=readiness_checks)
     _Resources(presence, database).register(api)
+    api.register_blueprint(pages.blueprint(database, services))
+    app.wsgi_app = Door(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
