@@ -20,7 +20,7 @@ from services.presence.web.door import session_of
 from services.presence.web.files import Files
 from services.presence.web.forward import Asked, forward
 from services.presence.web.rules import COOKIE, HEADERS
-from services.presence.web.schemas import LOG_IN_EXAMPLE, SESSION_EXAMPLE, LogIn, SessionView
+from services.presence.web.schemas import LOG_IN_EXAMPLE, SESSION_EXAMPLE, Forgot, LogIn, SessionView
 from shared.api import ErrorView, client_address, principal, requires
 from shared.database import Database
 
@@ -80,6 +80,14 @@ def blueprint(database: Database, addresses: Mapping[str, str]) -> Blueprint:
             """Log out"""
             _end_former()
             return _with_cookie("", 0)
+
+    @page.route("/page/forgotten")
+    class Forgotten(MethodView):
+        @page.arguments(Forgot, example={"login": "anna@musterbau.example"})
+        @page.response(204, description="a mail with a link is on its way, if there is such an account")
+        def post(self, body: dict[str, Any]) -> None:
+            """Forgotten password: routing sends a link by mail"""
+            sessions.forgotten(addresses["routing"], body["login"], client_address())
 
     @page.route("/page/api/<service>/<path:path>")
     class Forward(MethodView):

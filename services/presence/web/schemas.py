@@ -21,6 +21,10 @@ class LogIn(Schema):
             raise ValidationError("give either a token, or login and password", "token")
 
 
+class Forgot(Schema):
+    login = fields.String(required=True, validate=Length(1, 254))
+
+
 class CompanyView(Schema):
     company_id = fields.Integer(required=True)
     name = fields.String(required=True)

@@ -39,20 +39,30 @@ def begin_with_token(database: Database, token: str) -> Session:
 
 def begin_with_password(routing: str, login: str, password: str, address: str) -> Session:
     """routing: its address; address: the browser's, by which wrong passwords are counted. Raises ApiError."""
-    body = json.dumps({"login": login, "password": password, "label": "web page"}).encode()
+    found = _asked(routing, "/v1/login", {"login": login, "password": password, "label": "web page"}, address)
+    return Session(found["token"], datetime.fromisoformat(found["expires_at"]))
+
+
+def forgotten(routing: str, login: str, address: str) -> None:
+    """Raises ApiError."""
+    _asked(routing, "/v1/password-reset", {"login": login}, address)
+
+
+def _asked(routing: str, path: str, body: Mapping[str, str], address: str) -> dict[str, Any]:
     headers = {"Content-Type": "application/json", "X-Forwarded-For": address}
-    connection, answer = ask(routing, "routing", Asked("POST", "/v1/login", "", {}, body), headers)
+    asked = Asked("POST", path, "", {}, json.dumps(body).encode())
+    connection, answer = ask(routing, "routing", asked, headers)
     try:
         found: dict[str, Any] = json.loads(answer.read())
     except (OSError, ValueError) as error:
         raise ApiError(503, "unavailable", "routing does not answer", hint="try again shortly") from error
     finally:
         connection.close()
-    if answer.status != 200:
+    if answer.status >= 400:
         wait = answer.getheader("Retry-After")
         raise ApiError(answer.status, found["error"], found["message"], field=found.get("field"),
                        hint=found.get("hint"), headers={"Retry-After": wait} if wait else None)
-    return Session(found["token"], datetime.fromisoformat(found["expires_at"]))
+    return found
 
 
 def end(database: Database, value: str) -> None:
