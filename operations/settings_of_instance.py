@@ -51,7 +51,7 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
     rtp = places.ports_base() + 3000 + 2000 * list(PORTS_OF_INSTANCE).index(name)
     database = servers.database_name(name)
     bound_to = given.get("PBX_BIND", "127.0.0.1")
-    here = "127.0.0.1" if bound_to == "0.0.0.0" else bound_to  # noqa: S104
+    here = "127.0.0.1" if bound_to == "0.0.0.0" else bound_to
     keys = keep_secrets(run / "keys.json", ["esl", "directory"])
     values = {
         "PBX_INSTANCE": name,

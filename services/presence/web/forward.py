@@ -39,6 +39,8 @@ MAY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "callback": (
         ("GET POST", r"/v1/calls"),
         ("GET DELETE", rf"/v1/calls/{_UUID}"),
+        ("GET", rf"/v1/calls/{_UUID}/events"),
+        ("GET", r"/v1/contacts"),
     ),
     "voicemail": (
         ("GET", r"/v1/messages"),
@@ -46,7 +48,8 @@ MAY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("GET", rf"/v1/messages/{_UUID}/audio"),
     ),
 }
-_ASKED = ("Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Range")
+_ASKED = ("Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range",
+          "Last-Event-ID", "Range")
 _ANSWERED = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "Content-Disposition", "ETag",
              "Last-Modified", "Retry-After", "Content-Security-Policy", "X-Accel-Buffering")
 
