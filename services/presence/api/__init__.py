@@ -80,14 +80,14 @@ class _Resources:
             @blueprint.response(200, LampsView, example=LAMPS_EXAMPLE)
             def get(self, subscriber_id: int | None = None) -> dict[str, Any]:
                 """What the lamps show now"""
-                return {"lamps": resources.lamps(resources.watcher(subscriber_id))}
+                return resources.lamps(resources.watcher(subscriber_id))
 
         @blueprint.route("/lamps/events")
         class LampEvents(MethodView):
             @requires(*roles)
             @blueprint.response(200, content_type="text/event-stream", description=(
                 "Server-sent events: `snapshot` with all lamps first and whenever the list changes, then `lamp` with"
-                " each one that changes, a comment every 15 s."))
+                " each one that changes, `night_service` when that is switched, a comment every 15 s."))
             def get(self, subscriber_id: int | None = None) -> Response:
                 """The lamps as a stream of events"""
                 return resources.events(resources.watcher(subscriber_id))
@@ -125,11 +125,12 @@ class _Resources:
                            hint=refused.hint) from refused
         except RuleBroken as broken:  # a colleague deleted in the same moment
             raise ApiError(409, "conflict", str(broken), field=field, hint="try again") from broken
-        self._presence.read_people()
+        self._presence.read_some(watcher.company_id, {watcher.subscriber_id})
         return self.watched(watcher)
 
-    def lamps(self, watcher: Person) -> list[dict[str, Any]]:
-        return self._presence.feed.lamps_of(watcher.subscriber_id)
+    def lamps(self, watcher: Person) -> dict[str, Any]:
+        feed = self._presence.feed
+        return {"lamps": feed.lamps_of(watcher.subscriber_id), "night_service": feed.night_of(watcher.subscriber_id)}
 
     def events(self, watcher: Person) -> Response:
         try:
