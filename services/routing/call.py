@@ -17,7 +17,7 @@ import structlog
 from services.routing import commands
 from services.routing.codes.doing import Codes
 from services.routing.codes.matching import Wrong
-from services.routing.codes.meaning import meaning
+from services.routing.codes.meaning import TO_MAILBOX, meaning
 from services.routing.codes.saying import not_possible
 from services.routing.directory import Directory, NotKnownNow, Unknown
 from services.routing.emergencies import Emergencies
@@ -50,6 +50,7 @@ from services.routing.plan import (
     Shown,
     Step,
     ToMailbox,
+    ToPortal,
     TrunkLeg,
     landing,
     splashes,
@@ -148,7 +149,9 @@ class Answers:
             code = self._night_key(question, found) if question.night_lamp else _code(dialled, found)
             if code is not None and code.number:
                 question = replace(question, dialled=code.number)
-                dialled = replace(_dialled(question, country), presentation=code.presentation)
+                # Nobody is called at the number of a mailbox, so 112 is no emergency there.
+                dialled = Dialled(code.number) if code.function == TO_MAILBOX else replace(
+                    _dialled(question, country), presentation=code.presentation)
                 found = self.directory.look_up(_asked(question, dialled, self.home_country))
             decision = route(OutgoingFacts(
                 now=self.now(), company=found.company, subscriber=found.caller, caller=caller,
@@ -396,6 +399,8 @@ def _step_record(step: Step) -> Record:
         return {"do": "pick_up", "leg": step.leg_uuid}
     if isinstance(step, ToMailbox):
         return {"do": "mailbox", "subscriber_id": step.subscriber_id, "reason": step.reason}
+    if isinstance(step, ToPortal):
+        return {"do": "portal", "any_mailbox": step.asks_whose, "reason": step.reason}
     return _step_record(step.step)
 
 

@@ -34,7 +34,7 @@ _DEVICES_AND_COUNTS = """
 SELECT v.device_id, c.sip_domain, n.lamp_enabled, n.new, n.saved, n.new_urgent, n.saved_urgent
 FROM directory.devices v
 JOIN directory.companies c USING (company_id)
-JOIN voicemail.message_counts n USING (company_id, subscriber_id)
+JOIN voicemail.lamp_counts n USING (company_id, subscriber_id)
 """
 
 LAMPS = Counter("pbx_voicemail_lamps_told_total", "Message lamps told to the switch", ["why"])

@@ -158,6 +158,22 @@ def test_the_mailbox_is_told_who_calls_and_why_it_came():
         "pbx_step": "voicemail", "pbx_mailbox": "22", "pbx_reason": "busy", "pbx_language": "de", "pbx_company": "7"}
 
 
+def test_the_portal_is_told_whose_telephone_it_is_and_which_mailbox_may_be_asked_for():
+    office = answers(person(21), person(22))
+    for dialled, which in (("*86", "own"), ("*62", "any"), ("*62#", "any")):
+        given = office.answer(from_anna(dialled)).variables
+        assert {name: given[name] for name in ("pbx_step", "pbx_portal", "pbx_mailbox", "pbx_company")} == {
+            "pbx_step": "portal", "pbx_portal": which, "pbx_mailbox": "21", "pbx_company": "7"}
+
+
+def test_a_mailbox_is_transferred_to_and_its_number_is_never_an_emergency():
+    office = answers(person(21), person(22))
+    given = office.answer(from_anna("*5522")).variables
+    assert {name: given[name] for name in ("pbx_step", "pbx_mailbox", "pbx_reason", "pbx_subscriber")} == {
+        "pbx_step": "voicemail", "pbx_mailbox": "22", "pbx_reason": "direct", "pbx_subscriber": "21"}
+    assert office.answer(from_anna("*55112")).variables["pbx_say"] == "number-not-assigned.wav"
+
+
 def test_a_call_that_was_answered_and_ended_is_over():
     office = answers(person(21), person(22, forward_busy=forward("23")), person(23))
     first = office.answer(from_anna("22")).variables

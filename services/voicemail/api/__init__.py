@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask_smorest import Api
 
-from services.voicemail.api import mailbox, messages
+from services.voicemail.api import mailbox, messages, pin
 from services.voicemail.spool import Spool
 from shared.database import Database
 from shared.messages import Message
@@ -19,3 +19,4 @@ def register(
     """changed is called after each commit that may concern a lamp; publish with each changed setting."""
     api.register_blueprint(messages.blueprint(database, spool, changed))
     api.register_blueprint(mailbox.blueprint(database, changed, publish))
+    api.register_blueprint(pin.blueprint(database))
