@@ -176,6 +176,8 @@ Command = Play | Ask | Beep | Record | MarkUrgent | Forget | Keep | Discard | Ha
 class State(Enum):
     WAITING = auto()
     GREETING = auto()
+    REFUSING = auto()
+    """He is told why nobody takes a message; its owner can get in all the same, and delete some."""
     BEEPING = auto()
     RECORDING = auto()
     REVIEWING = auto()
@@ -207,7 +209,7 @@ class Deposit:
         match self.state, event:
             case State.WAITING, Began():
                 return self._began(event)
-            case State.GREETING, Played(key="*") if self._portal:
+            case (State.GREETING | State.REFUSING), Played(key="*") if self._portal:
                 self.state = State.FINISHED
                 return [HandOver()]
             case State.GREETING, Played():
@@ -222,7 +224,7 @@ class Deposit:
                 return self._recorded(event)
             case State.REVIEWING, Pressed():
                 return self._reviewed(event.key)
-            case State.CLOSING, Played():
+            case (State.CLOSING | State.REFUSING), Played():
                 self.state = State.FINISHED
                 return [HangUp()]
         raise OutOfTurn(f"{type(event).__name__} while {self.state.name}")
@@ -231,11 +233,11 @@ class Deposit:
         mailbox = self._mailbox = event.mailbox
         self._portal = event.portal
         if not mailbox.enabled:
-            return self._close(SWITCHED_OFF)
+            return self._refuse(SWITCHED_OFF)
         if mailbox.messages_left_to_quota <= 0:
-            return self._close(FULL)
+            return self._refuse(FULL)
         if event.free_bytes < LEAST_FREE_BYTES:
-            return self._close(NOT_NOW)
+            return self._refuse(NOT_NOW)
         self.state = State.GREETING
         sounds = welcome.welcome(mailbox.greetings, event.reason)
         default = welcome.default_welcome(event.reason)
@@ -296,6 +298,10 @@ class Deposit:
             return [Discard("too short")]
         # He cannot be told any more that the disk was full: better the first part than nothing.
         return [Keep(event.recording, incomplete=event.short)]
+
+    def _refuse(self, prompt: str) -> list[Command]:
+        self.state = State.REFUSING
+        return [Play((prompt,))]
 
     def _close(self, prompt: str) -> list[Command]:
         self.state = State.CLOSING

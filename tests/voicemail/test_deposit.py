@@ -322,3 +322,15 @@ def test_whatever_happens_a_message_is_kept_or_discarded_at_most_once(events: li
     assert not ends or recorded
     if dialogue.state is State.FINISHED and recorded:
         assert len(ends) == 1
+
+
+@pytest.mark.parametrize("why", [{"messages_left_to_quota": 0}, {"enabled": False}, {"free_bytes": 0}])
+def test_the_owner_gets_in_although_nobody_can_leave_a_message(why: dict[str, Any]) -> None:
+    room = why.get("free_bytes", ROOM)
+    box = mailbox(**{name: value for name, value in why.items() if name != "free_bytes"})
+    dialogue = Deposit()
+    dialogue.handle(Began(box, "always", room, portal=True))
+    assert dialogue.handle(Played("*")) == [HandOver()]
+    dialogue = Deposit()
+    dialogue.handle(Began(box, "always", room, portal=True))
+    assert dialogue.handle(Played("#")) == [HangUp()]
