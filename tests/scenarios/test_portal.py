@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
+from operations import instance as instances
 from operations.story_report import proves
 from tests.scenarios.portal import PIN, Caller, enters, give_pin, has_messages, unlock
 from tests.scenarios.spoken import hears
@@ -211,3 +212,15 @@ def test_a_caller_is_transferred_to_a_mailbox_which_does_not_ring(stage: Stage) 
     hears(anna.dial("*5599"), "de", "number-not-assigned")
     hears(anna.dial("*55"), "de", "code-number-missing")
 
+
+
+@proves("V2", "V6")
+def test_with_the_service_away_nobody_is_let_in_and_he_hears_so(stage: Stage) -> None:
+    anna = stage.telephones["anna"].register()
+    instances.stop_process(stage.instance, "voicemail")
+    try:
+        caller = Caller(stage, anna.dial("*86")).hears("code-not-possible-now")
+        caller.call.wait_for("ended", timeout_s=15)
+    finally:
+        instances.start_process(stage.instance, "voicemail")
+        instances.wait_until_healthy(stage.instance, ["voicemail"], timeout_s=60)
