@@ -21,6 +21,7 @@ MAY_BE_GIVEN = (
     "PBX_TRUNK_HOST", "PBX_TRUNK_PORT",
     "PBX_ESL_HOST", "PBX_ESL_PORT", "PBX_ESL_PASSWORD",
     "PBX_HOME_COUNTRY", "PBX_CALLS_FIRST", "PBX_CALLBACK_DIAL_WITHIN_S", "PBX_CALLBACK_KEEP_DAYS",
+    "PBX_CALLBACK_WEBHOOK_NETWORKS", "PBX_CALLBACK_ALLOWED_ORIGINS",
     "PBX_SMTP_HOST", "PBX_SMTP_PORT", "PBX_SMTP_USER", "PBX_SMTP_PASSWORD", "PBX_SMTP_TLS", "PBX_MAIL_FROM",
     "PBX_PUBLIC_URL", "PBX_ROUTING_URL", "PBX_CALLBACK_URL", "PBX_VOICEMAIL_URL",
 )
@@ -72,6 +73,9 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
         "PBX_ROUTING_URL": f"http://{here}:{base + 80}",
         "PBX_CALLBACK_URL": f"http://{here}:{base + 81}",
         "PBX_VOICEMAIL_URL": f"http://{here}:{base + 82}",
+        # A suite on one machine for trying things out: so may be the receiver of its notices.
+        "PBX_CALLBACK_WEBHOOK_NETWORKS": "127.0.0.0/8",
+        "PBX_CALLBACK_ALLOWED_ORIGINS": "http://127.0.0.1:8000,http://localhost:8000",
         "PBX_ROUTING_CALL_PORT": str(base + 84),
         "PBX_ROUTING_CALL_PORT_2": str(base + 87),
         "PBX_VOICEMAIL_CALL_PORT": str(base + 85),
