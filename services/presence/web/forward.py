@@ -35,12 +35,12 @@ MAY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("GET", r"/v1/timetable(\.svg)?"),
         ("GET", rf"/v1/subscribers/{_ID}/timetable(\.svg)?"),
         ("GET PATCH", r"/v1/settings/do_not_disturb"),
+        ("GET", r"/v1/directory"),
     ),
     "callback": (
         ("GET POST", r"/v1/calls"),
         ("GET DELETE", rf"/v1/calls/{_UUID}"),
         ("GET", rf"/v1/calls/{_UUID}/events"),
-        ("GET", r"/v1/contacts"),
     ),
     "voicemail": (
         ("GET", r"/v1/messages"),

@@ -10,6 +10,8 @@ from services.routing.call_log import patterns
 from shared.database import Row, Transaction
 
 KINDS = ("colleague", "company", "personal")
+ANY_CONTACT = "contact"
+"""As what is wanted: both of the last."""
 _NUMBER = re.compile(r"\+?[0-9 ()/.\-]*[0-9][0-9 ()/.\-]*")
 _FEWEST_DIGITS = 3
 """Within a number; an extension is found from its first digit on."""
@@ -58,7 +60,9 @@ def search(tx: Transaction, wanted: Wanted) -> list[Row]:
     values: dict[str, Any] = {
         "company_id": wanted.company_id, "reader_id": wanted.reader_id, "limit": wanted.limit, "offset": wanted.offset}
     conditions = ["true"]
-    if wanted.kind is not None:
+    if wanted.kind == ANY_CONTACT:
+        conditions.append("b.kind <> 'colleague'")
+    elif wanted.kind is not None:
         conditions.append("b.kind = :kind")
         values["kind"] = wanted.kind
     if wanted.number is not None:

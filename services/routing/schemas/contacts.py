@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from services.routing.contacts.entries import LABELS
-from services.routing.contacts.search import KINDS
+from services.routing.contacts.search import ANY_CONTACT, KINDS
 from services.routing.schemas.fields import Target, Text
 
 _LARGEST_ID = 2**63 - 1
@@ -67,7 +67,8 @@ class DirectoryQuery(Schema):
         "description": "what was typed so far: beginnings of words of the name, in any order; or part of a number"})
     number = fields.String(load_default=None, validate=validate.Length(2, 40), metadata={
         "description": "who has exactly this number"})
-    kind = fields.String(load_default=None, validate=validate.OneOf(KINDS))
+    kind = fields.String(load_default=None, validate=validate.OneOf([*KINDS, ANY_CONTACT]), metadata={
+        "description": "only these; contact: of the company and one's own"})
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 200))
     next = fields.Integer(load_default=0, validate=validate.Range(0, _MOST_SKIPPED), metadata={
         "description": "`next` of the page before"})

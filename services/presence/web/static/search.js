@@ -22,13 +22,13 @@ export function searchField() {
     if (!text) { close(); return; }
     const [colleagues, contacts] = await Promise.all([
       ask("presence", "/v1/colleagues", { query: { search: text, limit: 8 } }).then((found) => found.colleagues, (wrong) => wrong),
-      ask("callback", "/v1/contacts", { query: { search: text, limit: 6 } }).then((found) => found.contacts ?? [], () => []),
+      ask("routing", "/v1/directory", { query: { search: text, kind: "contact", limit: 6 } }).then((found) => found.entries, () => []),
     ]);
     if (mine !== asked) return;
     if (colleagues instanceof Wrong) { close(); say(colleagues.words); return; }
     options = [
       ...colleagues.map((one) => ({ name: one.name, number: one.extension, one })),
-      ...contacts.flatMap((one) => (one.numbers ?? []).map((each) => ({ name: one.name, number: each.number, shown: each.number_shown ?? each.number, label: each.label }))),
+      ...contacts.flatMap((one) => one.numbers.map((each) => ({ name: one.name, number: each.number, shown: each.shown, label: each.label }))),
       ...(NUMBER.test(text) && !colleagues.some((one) => one.extension === text) ? [{ name: t("dial_number", { n: text }), number: text, raw: true }] : []),
     ];
     chosen = options.length ? 0 : -1;
