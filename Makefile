@@ -3,7 +3,7 @@
 
 PBX := ./operations/run
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs call explain apply demo test bench lint pins
+.PHONY: help up down status logs call explain apply demo test bench faults lint pins
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: ## lint, unit tests, then every story on the simulator and on FreeSWITCH w
 
 bench: ## measure; writes var/report/bench.json
 	@$(PBX) bench
+
+faults: ## break it on purpose and count what is lost; writes var/report/faults.json (F=click COUNT=5)
+	@$(PBX) faults "F=$(F)" "COUNT=$(COUNT)"
 
 lint: ## ruff, mypy, import-linter
 	@$(PBX) lint

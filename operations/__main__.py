@@ -19,6 +19,7 @@ TARGETS = {
     "demo": "operations.demo",
     "test": "operations.test_run",
     "bench": "operations.bench",
+    "faults": "operations.faults",
     "lint": "operations.lint",
     "pins": "operations.pins",
 }

@@ -38,6 +38,7 @@ def main(words: list[str]) -> int:
     ]
     if real:
         measures += [
+            ("clicks: how fast taken, how soon the telephone is called", lambda: _click(few)),
             ("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)),
             ("calls at 60 a second, through routing and past it", lambda: _routing_capacity(few)),
         ]
@@ -80,6 +81,12 @@ def _apply(few: bool) -> dict[str, Any]:
     from tests.bench import apply
 
     return apply.measure(200) if few else apply.measure()
+
+
+def _click(few: bool) -> dict[str, Any]:
+    from tests.bench import click
+
+    return click.measure(2, 10) if few else click.measure()
 
 
 def _routing_capacity(few: bool) -> dict[str, Any]:

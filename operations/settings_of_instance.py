@@ -12,7 +12,7 @@ from operations import places, servers
 from operations.screen import Trouble
 from operations.secrets_file import keep_secrets
 
-PORTS_OF_INSTANCE = {"dev": 0, "test-simulator": 100, "test-freeswitch": 200, "bench": 300}
+PORTS_OF_INSTANCE = {"dev": 0, "test-simulator": 100, "test-freeswitch": 200, "bench": 300, "faults": 400}
 SWITCHES = ("freeswitch", "simulator", "external")
 
 MAY_BE_GIVEN = (

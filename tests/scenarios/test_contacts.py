@@ -1,4 +1,4 @@
-"""The phone book: searched as one types, the chosen number called, and named in the log of calls afterwards (C7, L1)."""
+"""The phone book: searched as one types, the chosen number called, and named in the log of calls (C7, L1)."""
 
 from __future__ import annotations
 
