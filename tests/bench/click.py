@@ -77,7 +77,7 @@ def invites(trace: str) -> dict[str, float]:
         when = re.search(r"\d{4}-\d\d-\d\d[ \t]\d\d:\d\d:\d\d\.\d+", head)
         shown = re.search(r"^From:[^\n]*?(\d{5})@", message, re.MULTILINE)
         if when and shown and "received" in head and message.startswith("INVITE "):
-            at = datetime.strptime(when.group().replace("\t", " "), "%Y-%m-%d %H:%M:%S.%f").timestamp()
+            at = datetime.fromisoformat(when.group().replace("\t", " ")).astimezone().timestamp()
             found.setdefault(shown.group(1), at)
     return found
 

@@ -1,5 +1,5 @@
-"""Stands between the worker and the switch's event socket, and keeps back a command or its reply, so that the worker can
-be killed at that very point.
+"""Stands between the worker and the switch's event socket, and keeps back a command or its reply, so that the worker
+can be killed at that very point.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from tests.scenarios.telephones import Call, NeverHappened, TelephoneRefused
 
 PATIENCE_S = 30.0
 SETTLES_S = 60.0
-"""From the kill until each call has an end: a lost command is looked up after 10 s, a switch comes back in some 10 s."""
+"""From the kill until each call has an end: a lost command is looked up after 10 s, a switch is back in some 10 s."""
 SETTLED = ("ended", "failed", "cancelled", "unknown")
 LIMIT = "0 rang twice, 0 accepted and forgotten, 0 without an end"
 
@@ -156,8 +156,8 @@ def on_stage(options: Options, names: Sequence[str], others: Sequence[str]) -> I
         try:
             with stage.database.platform() as tx:
                 tx.execute(
-                    "INSERT INTO callback.settings (company_id, subscriber_id, max_simultaneous, max_per_minute, ring_s)"
-                    " SELECT company_id, subscriber_id, 20, 60, 60 FROM directory.subscribers")
+                    "INSERT INTO callback.settings (company_id, subscriber_id, max_simultaneous, max_per_minute,"
+                    " ring_s) SELECT company_id, subscriber_id, 20, 60, 60 FROM directory.subscribers")
             for name in (*names, *others):
                 stage.telephones[name].register()
             yield stage, Clicks(stage, names)
