@@ -43,18 +43,20 @@ const ICONS = {
   missed: "M3 7l7.5 7.5L21 4M3 7v6M3 7h6",
   trash: "M4 6.5h16M9 6V3.5h6V6m-8.5.5 1 14h9l1-14M10 11v5.5m4-5.5v5.5",
   play: "M8 5.2v13.6L19 12 8 5.2Z",
-  pick: "M12 3v10m0 0 4-4m-4 4L8 9M4 17c0 2.2 3.6 4 8 4s8-1.800 8-4",
-  pulse: "M2.500 12.500h4.500l2.500-7 4.500 14 2.500-7h5",
-  why: "M6 3v4a4 4 0 0 0 4 4h4a4 4 0 0 1 4 4v6m-3-3 3 3 3-3M6 3 3.500 5.500M6 3l2.500 2.500",
-  sun: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm0-13v1.500M12 19.500V21M3 12h1.500M19.500 12H21M5.600 5.600l1 1M17.400 17.400l1 1M18.400 5.600l-1 1M6.600 17.400l-1 1",
-  moon: "M20 14.500A8.500 8.500 0 0 1 9.500 4a8.500 8.500 0 1 0 10.500 10.500Z",
+  pick: "M12 3v10m0 0 4-4m-4 4L8 9M4 17c0 2.2 3.6 4 8 4s8-1.8 8-4",
+  pulse: "M2.5 12.500h4.500l2.5-7 4.5 14 2.5-7h5",
+  why: "M6 3v4a4 4 0 0 0 4 4h4a4 4 0 0 1 4 4v6m-3-3 3 3 3-3M6 3 3.5 5.500M6 3l2.5 2.5",
+  sun: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm0-13v1.500M12 19.500V21M3 12h1.500M19.5 12H21M5.6 5.600l1 1M17.4 17.400l1 1M18.4 5.600l-1 1M6.6 17.400l-1 1",
+  moon: "M20 14.500A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.500Z",
   half: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Zm0-18v18",
-  leave: "M14 4H6v16h8m-4-8h11m-3.500-3.500L21 12l-3.500 3.500",
+  leave: "M14 4H6v16h8m-4-8h11m-3.5-3.500L21 12l-3.5 3.5",
   off: "M5 19 19 5M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Z",
   up: "M12 19V5m-6 6 6-6 6 6",
   down: "M12 5v14m-6-6 6 6 6-6",
-  edit: "M4 20h4L19.500 8.500l-4-4L4 16v4Zm9.500-13.500 4 4",
-  star: "M12 3.500l2.600 5.400 5.900.8-4.300 4.100 1 5.900L12 16.900l-5.200 2.800 1-5.900L3.500 9.700l5.900-.8L12 3.500Z",
+  left: "M15 5l-7 7 7 7",
+  right: "M9 5l7 7-7 7",
+  edit: "M4 20h4L19.5 8.500l-4-4L4 16v4Zm9.5-13.5 4 4",
+  star: "M12 3.500l2.6 5.4 5.9.8-4.3 4.1 1 5.900L12 16.900l-5.2 2.8 1-5.900L3.5 9.700l5.9-.8L12 3.500Z",
 };
 
 export function icon(name) {
@@ -77,8 +79,9 @@ export function face(name, badge) {
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : words;
   let sum = 0;
   for (const sign of name ?? "") sum = (sum * 31 + sign.codePointAt(0)) % 9973;
-  const element = h("span", { class: "face", "aria-hidden": "true" },
-    letters.map((word) => [...word][0] ?? "").join("").toUpperCase(), badge);
+  const person = /\p{L}/u.test(letters[0]?.[0] ?? "");
+  const element = h("span", { class: person ? "face" : "face plain", "aria-hidden": "true" },
+    person ? letters.map((word) => [...word][0] ?? "").join("").toUpperCase() : icon("phone"), badge);
   element.style.setProperty("--hue", HUES[sum % HUES.length]);
   return element;
 }

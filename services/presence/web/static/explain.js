@@ -57,8 +57,8 @@ export async function explain(main, session, callId) {
       const source = address("routing", path, { week: isoWeek(monday), language: currentLanguage() });
       show(week, h("section", { class: "box", "aria-labelledby": "week-head" },
         h("header", {}, icon("clock"), h("h2", { id: "week-head" }, t("week_of", { name: callee.name })),
-          h("button", { class: "round", "aria-label": t("week_before"), title: t("week_before"), onclick: () => { monday -= 7; draw(); } }, icon("up")),
-          h("button", { class: "round", "aria-label": t("week_after"), title: t("week_after"), onclick: () => { monday += 7; draw(); } }, icon("down")),
+          h("button", { class: "round", "aria-label": t("week_before"), title: t("week_before"), onclick: () => { monday -= 7; draw(); } }, icon("left")),
+          h("button", { class: "round", "aria-label": t("week_after"), title: t("week_after"), onclick: () => { monday += 7; draw(); } }, icon("right")),
           h("a", { class: "quiet", href: source, target: "_blank", rel: "noopener" }, t("open_picture"))),
         h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("week_of", { name: callee.name }) },
           h("img", { src: source, alt: `${t("week_of", { name: callee.name })}, ${isoWeek(monday)}`, class: "week" }))));
@@ -84,14 +84,14 @@ function account(told) {
   const caller = told.caller.name || told.caller.number || t("withheld");
   const callee = told.callee ? `${told.callee.name} (${told.callee.extension})` : told.dialled;
   const notes = [told.calendar?.holiday && t("holiday", { name: told.calendar.holiday }),
-    told.calendar?.night?.on && t("night_on", { until: told.calendar.night.until ? moment(told.calendar.night.until) : "…" }),
+    told.calendar?.night?.on && t("night_on", { until: told.calendar.night.until ? wall(told.calendar.night.until) : "…" }),
     told.not_known?.length && t("not_known")].filter(Boolean);
   return h("section", { class: "account" },
     h("h2", { class: "route" }, h("span", {}, caller), icon("arrow"), h("span", {}, callee)),
-    h("p", { class: "soft" }, moment(told.at), ...notes.map((one) => ` · ${one}`)),
+    h("p", { class: "soft" }, wall(told.at), ...notes.map((one) => ` · ${one}`)),
     places(told.rungs).map(ladder),
     told.plan && [h("h3", {}, t("then")), h("ul", { class: "plan" }, step(told.plan))],
-    told.happened?.length ? [h("h3", {}, t("happened")), h("ul", { class: "plan" }, told.happened.map((one) => h("li", {}, one.at && h("span", { class: "soft digits" }, `${moment(one.at)} `), described(one))))] : null);
+    told.happened?.length ? [h("h3", {}, t("happened")), h("ul", { class: "plan" }, told.happened.map((one) => h("li", {}, one.at && h("span", { class: "soft digits" }, `${wall(one.at)} `), described(one))))] : null);
 }
 
 /** The rungs in a row that were climbed at one place. */
@@ -108,7 +108,7 @@ function places(rungs) {
 function ladder(rungs) {
   const { place, name } = rungs[0];
   return h("div", { class: "ladder" },
-    h("h3", {}, name && name !== place ? t("at_place", { name, place }) : place),
+    h("h3", {}, place === "outgoing" ? t("made") : name && name !== place ? t("at_place", { name, place }) : place),
     h("ol", {}, rungs.map((one) => h("li", { class: one.decides ? "decides" : one.said === "passed" ? "passed" : "spoke" },
       h("span", { class: "no digits" }, one.number ?? "·"),
       h("span", { class: "name" }, rungWord(one.rung)),
@@ -121,15 +121,36 @@ function plain(value) {
   return typeof value === "object" ? (Array.isArray(value) ? value.map(plain).join(", ") || "–" : Object.entries(value).map(([key, one]) => `${key} ${plain(one)}`).join(", ")) : String(value);
 }
 
+const REASONS = ["busy", "no_answer", "not_reachable", "rejected", "barred", "unknown_number"];
+
+/** A step in words, as the ladder's plan or the record of a call names it. */
 function described(node) {
   const said = node.do === "as" ? t("do_as", { id: node.id }) : t.has(`do_${node.do}`) ? t(`do_${node.do}`) : node.do ?? "";
-  const who = [node.name, node.extension ?? node.number ?? node.to].filter((one) => typeof one === "string" && one).join(" ");
-  const list = Array.isArray(node.devices) ? node.devices.map((one) => (typeof one === "string" ? one : one.device ?? one.device_id ?? one.name ?? one.number ?? "")).filter(Boolean).join(", ") : "";
-  const seconds = node.ring_s ?? node.timeout_s ?? node.for_s;
-  return [h("strong", {}, said), [who, list, node.reason && String(node.reason).replaceAll("_", " "), seconds && t("seconds", { n: seconds })].filter(Boolean).map((one) => ` · ${one}`)];
+  const more = [];
+  if (node.legs) more.push(node.legs.map(legWords).join(", "));
+  else if (node.name || node.extension || node.from) more.push([node.name, (node.extension ?? node.from) && `(${node.extension ?? node.from})`].filter(Boolean).join(" "));
+  if (node.prompt) more.push(node.prompt);
+  if (node.function) more.push(node.function);
+  if (REASONS.includes(node.reason)) more.push(t(`reason_${node.reason}`));
+  const seconds = node.for_s ?? node.ring_s;
+  if (seconds) more.push(t("seconds", { n: seconds }));
+  return [h("strong", {}, said), more.filter(Boolean).map((one) => ` · ${one}`)];
+}
+
+function legWords(leg) {
+  if (typeof leg === "string") return leg;
+  const name = leg.device ? `${leg.name || leg.extension} (${leg.device})` : leg.number;
+  return leg.registered === false ? `${name}, ${t("state_not_registered")}` : name;
 }
 
 function step(node) {
-  return h("li", {}, described(node), FOLLOWS.some((name) => node[name]) ? h("ul", {}, FOLLOWS.filter((name) => node[name]).map((name) =>
-    h("li", {}, h("span", { class: "soft" }, `${t(`if_${name}`)}: `), h("ul", {}, step(node[name]))))) : null);
+  const follows = FOLLOWS.filter((name) => node[name]);
+  const words = described(node);
+  // What simply comes next stands below it; what depends on how it went is told with its if.
+  return [h("li", {}, words, follows.some((name) => name !== "then") ? h("ul", {}, follows.filter((name) => name !== "then").map((name) =>
+    h("li", {}, h("span", { class: "soft" }, `${t(`if_${name}`)}: `), h("ul", {}, step(node[name]))))) : null),
+  node.then ? step(node.then) : null];
 }
+
+/** What the clock on the site's wall shows, wherever the reader is. */
+function wall(at) { return moment(at.slice(0, 16)); }

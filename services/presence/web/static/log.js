@@ -20,7 +20,7 @@ export function calls(main) {
   const empty = h("button", { class: "quiet danger", onclick: sure }, icon("trash"), t("delete_all"));
 
   show(main, h("section", { class: "narrow", "aria-labelledby": "log-head" },
-    h("header", { class: "head" }, h("h1", { id: "log-head" }, t("calls")), csv, empty),
+    h("header", { class: "head" }, h("h1", { id: "log-head" }, t("calls")), h("span", {}), csv, empty),
     h("div", { class: "tools" }, chips, h("label", { class: "find" }, icon("search"), field)),
     list, more));
 
@@ -64,11 +64,11 @@ export function calls(main) {
 
   function line(one) {
     const name = who(one.name, one.number_shown);
-    const sub = [one.name && one.number_shown, one.kind !== "missed" && one.duration_s ? length(one.duration_s) : null, one.why].filter(Boolean);
+    const sub = [one.name && !one.colleague_id && one.number_shown, one.kind !== "missed" && one.duration_s ? length(one.duration_s) : null, one.why].filter(Boolean);
     const item = h("li", { class: `call-line ${one.kind}`, data: { call: one.call_id } },
-      face(name, h("span", { class: `kind ${one.kind}` }, icon({ missed: "missed", received: "in", placed: "out" }[one.kind]))),
+      face(name, h("span", { class: `kind ${one.kind}` }, icon({ missed: "cross", received: "in", placed: "out" }[one.kind]))),
       h("span", { class: "who" },
-        h("span", { class: "name" }, name, one.colleague_id && h("span", { class: "tag" }, t("extension", { n: one.number }))),
+        h("span", { class: "named" }, h("span", { class: "name" }, name), one.colleague_id && h("span", { class: "tag" }, t("extension", { n: one.number }))),
         h("span", { class: "soft" }, h("span", { class: "unseen" }, `${t(`kind_${one.kind}`)}, `), sub.join(" · "))),
       h("time", { datetime: one.started_at }, time(one.started_at)),
       h("span", { class: "buttons" },

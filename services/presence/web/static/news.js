@@ -50,7 +50,7 @@ export function latest(place) {
     const since = localStorage.getItem(SEEN) ?? "";
     show(place,
       h("section", { class: "box", "aria-labelledby": "missed-head" },
-        h("header", {}, icon("missed"), h("h2", { id: "missed-head" }, t("missed_lately")), h("a", { href: "#calls" }, t("all_calls"))),
+        h("header", {}, icon("missed"), h("h2", { id: "missed-head" }, t("missed_lately")), h("a", { href: "#calls", "aria-label": t("all_calls") }, t("all"))),
         trouble ? noteOf(trouble, "wrong") : missed.length ? h("ul", { class: "lines" }, missed.slice(0, 4).map((one) => h("li", { class: one.started_at > since ? "fresh" : null },
           face(who(one.name, one.number_shown)),
           h("span", { class: "who" }, h("span", { class: "name" }, who(one.name, one.number_shown)), h("span", { class: "soft" }, moment(one.started_at))),
@@ -58,7 +58,7 @@ export function latest(place) {
             title: t("call"), onclick: () => act(one.number, who(one.name, one.number_shown)) }, icon("phone")))))
           : h("p", { class: "soft" }, t("nothing_missed"))),
       h("section", { class: "box", "aria-labelledby": "messages-head" },
-        h("header", {}, icon("mailbox"), h("h2", { id: "messages-head" }, t("messages_lately")), h("a", { href: "#mailbox" }, t("all_messages"))),
+        h("header", {}, icon("mailbox"), h("h2", { id: "messages-head" }, t("messages_lately")), h("a", { href: "#mailbox", "aria-label": t("all_messages") }, t("all"))),
         messages.length ? h("ul", { class: "lines" }, messages.slice(0, 3).map((one) => h("li", {},
           face(who(one.caller.name, one.caller.number)),
           h("span", { class: "who" }, h("span", { class: "name" }, who(one.caller.name, one.caller.number)), h("span", { class: "soft" }, moment(one.left_at))),

@@ -96,8 +96,8 @@ export function system(main, whole) {
   }
 
   function drawErrors({ errors: found }) {
-    show(errors.body, found.length ? h("ul", { class: "parts" }, found.map((one) => h("li", {}, h("span", { class: "name" }, one.event),
-      h("span", { class: "soft" }, [one.service, one.reason].filter(Boolean).join(" · ")), h("time", { class: "digits", datetime: one.at }, `${time(one.at)}`))))
+    show(errors.body, found.length ? h("ul", { class: "parts" }, found.map((one) => h("li", {}, h("time", { class: "soft", datetime: one.at }, time(one.at)),
+      h("span", { class: "name" }, one.event), h("span", { class: "soft" }, [one.service, one.reason].filter(Boolean).join(" · ")))))
       : h("p", { class: "soft" }, t("no_errors")));
   }
 
@@ -134,5 +134,5 @@ function span(seconds) {
 export function table(heads, rows, name) {
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", {},
     h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, place) => h("td", { data: { head: heads[place] } }, cell)))))));
+    h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, place) => h("td", { data: { head: heads[place] } }, h("span", {}, cell))))))));
 }

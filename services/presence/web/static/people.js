@@ -11,7 +11,7 @@ const BADGES = {
   not_registered: "off",
 };
 
-let lamps = [];
+let lamps = [], night = null;
 const watchers = new Set();
 
 export function lampsNow() { return lamps; }
@@ -19,7 +19,8 @@ export function lampsNow() { return lamps; }
 /** Follows the lamps for as long as the page is open. */
 export function followLamps(onState) {
   return stream(address("presence", "/v1/lamps/events"), {
-    snapshot: (data) => { lamps = data.lamps; tell(); },
+    snapshot: (data) => { lamps = data.lamps; night = data.night_service ?? null; tell(); },
+    night_service: (data) => { night = data; tell(); },
     lamp: (data) => {
       const before = lamps.find((one) => one.position === data.position);
       lamps = lamps.map((one) => (one.position === data.position ? data : one));
@@ -96,6 +97,7 @@ export function people(main, person) {
   const count = h("span", { class: "soft" });
   const edit = h("button", { class: "quiet", onclick: () => { editing = !editing; draw(); } });
   const trouble = h("div", {});
+  const moon = h("span", { class: "night", hidden: true }, icon("moon"), t("night_on_now"));
   const rest = h("ul", { class: "people small", "aria-label": t("everybody") });
   const restHead = h("h2", {}, t("everybody"));
 
@@ -104,6 +106,8 @@ export function people(main, person) {
     show(edit, icon(editing ? "check" : "edit"), t(editing ? "done" : "edit"));
     edit.setAttribute("aria-pressed", editing);
     edit.hidden = shown.length === 0;
+    moon.hidden = !night?.on;
+    moon.title = night?.site ?? "";
     count.textContent = shown.length ? t("of_eight", { n: shown.length }) : "";
     show(trouble, failed && noteOf(failed, "wrong"));
     const there = position && grid.querySelector(`[data-position="${position}"]`);
@@ -143,7 +147,7 @@ export function people(main, person) {
   const aside = h("aside", { class: "lately" });
   show(main, h("div", { class: "columns" },
     h("section", { "aria-labelledby": "list-head" },
-      h("header", { class: "head" }, h("h1", { id: "list-head" }, t("colleagues")), count, edit),
+      h("header", { class: "head" }, h("h1", { id: "list-head" }, t("colleagues")), count, moon, edit),
       trouble, grid, restHead, rest, h("p", { class: "soft keys" }, t("keys_hint"))),
     aside));
   const endLatest = latest(aside);
