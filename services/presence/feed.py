@@ -131,9 +131,10 @@ class Feed:
         if person is None or watcher is None:
             return {"position": position, "subscriber_id": None, "extension": None, "name": None,
                     "state": None, "lamp": "terminated", "because": [], "caller": None}
-        return {"position": position, **self._shown(watcher, person)}
+        return {"position": position, **self.shown(watcher, person)}
 
-    def _shown(self, watcher: Person, person: Person) -> dict[str, Any]:
+    def shown(self, watcher: Person, person: Person) -> dict[str, Any]:
+        """What this watcher may see of a colleague."""
         look = self._board.look_of(person.subscriber_id)
         caller = self._board.caller_for(watcher, person)
         return {

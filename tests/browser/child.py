@@ -1,7 +1,7 @@
 """The process that drives the browser: one JSON request a line on stdin, one JSON answer a line on stdout.
 
-    {"page": 1, "chain": [["get_by_role", ["button"], {"name": "Log in"}], ["click", [], {}]]}  ->  {"ok": true, "value": null}
-    {"new": {"viewport": {...}, "color_scheme": "dark"}}                                        ->  {"ok": true, "value": 1}
+    {"page": 1, "chain": [["get_by_role", ["button"], {"name": "Log in"}], ["click", [], {}]]}   {"ok": true, "value": null}
+    {"new": {"viewport": {…}, "color_scheme": "dark"}}                                           {"ok": true, "value": 1}
 
 A chain is what is called one after the other, beginning at the page; an element that is a plain string is an attribute.
 Playwright runs an event loop of its own, which gevent's patches in the tests would take apart: hence a process.
@@ -16,12 +16,12 @@ from typing import Any
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 WAIT_MS = 10_000
+FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 
 
 def main(executable: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"])
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         pages: dict[int, Page] = {}
         _answer({"ok": True, "value": None})
         for line in sys.stdin:

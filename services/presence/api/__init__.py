@@ -3,6 +3,8 @@ administrators (their company's) and operators (anyone's).
 
     /v1/watched, /v1/lamps, /v1/lamps/events                          subscriber
     /v1/subscribers/<id>/watched, …/lamps, …/lamps/events             administrator, operator
+
+The page for people is in services/presence/web.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from flask import Flask, Response
 from flask.views import MethodView
 from flask_smorest import Api, Blueprint
 
+from services.presence.api import colleagues
 from services.presence.feed import TooManyPages
 from services.presence.people import Person
 from services.presence.schemas import (
@@ -54,6 +57,7 @@ class _Resources:
         api.register_blueprint(self._blueprint(
             "any", "/v1/subscribers/<int:subscriber_id>", ("administrator", "operator"),
             "Any subscriber's, for administrators of the company and operators."))
+        api.register_blueprint(colleagues.blueprint(self._presence, self.watcher))
 
     def _blueprint(self, name: str, prefix: str, roles: tuple[str, ...], description: str) -> Blueprint:
         resources = self

@@ -1,6 +1,6 @@
 // The frame: who is there, which view, language and appearance.
 
-import { chooseDevice, chosenDevice, putBar } from "./call.js";
+import { choose, chosen, putBar } from "./call.js";
 import { ask, every, onLeave, send } from "./door.js";
 import { face, h, icon, show } from "./dom.js";
 import { explain } from "./explain.js";
@@ -88,7 +88,7 @@ function frame() {
   const main = h("main", { id: "main", tabindex: -1 });
   const links = Object.fromEntries(views().map(([name, picture]) => [name, h("a", { href: `#${name}`, data: { view: name } },
     icon(picture), h("span", {}, t(name)), h("span", { class: "count", hidden: true }))]));
-  const search = session.person ? searchField() : null;
+  const search = session.person ? searchField(session.person.subscriber_id) : null;
   const bar = h("div", { class: "callbar", role: "group", "aria-label": t("calls"), hidden: true });
   const live = h("span", { class: "live", role: "status" });
   const me = session.person?.name ?? t(session.role);
@@ -101,7 +101,7 @@ function frame() {
         session.person && doNotDisturb(),
         h("details", { class: "me" }, h("summary", { "aria-label": `${t("you")}: ${me}` }, face(me)),
           h("div", { class: "sheet" }, h("p", {}, h("strong", {}, me), h("span", { class: "soft" }, session.person ? t("extension", { n: session.person.extension }) : t(session.role))),
-            session.person?.devices.length > 1 && device(),
+            session.person && firstLeg(),
             h("div", { class: "row" }, controls()),
             h("button", { class: "quiet", onclick: logOut }, icon("leave"), t("log_out"))))),
       main, bar));
@@ -157,12 +157,13 @@ function frame() {
   ends.push(() => window.removeEventListener("hashchange", changed));
 }
 
-function device() {
-  const select = h("select", { onchange: () => chooseDevice(select.value) },
-    h("option", { value: "" }, t("all_phones")), session.person.devices.map((one) => h("option", { value: one.device_id }, one.label || one.device_id)));
-  const known = session.person.devices.some((one) => one.device_id === chosenDevice());
-  if (!known) chooseDevice(null);
-  select.value = known ? chosenDevice() : "";
+/** What rings first when one clicks; a person has these ways whether or not they are set up. */
+function firstLeg() {
+  const ways = [["", t("as_set")], ...session.person.devices.map((one) => [`device:${one.device_id}`, one.label || one.device_id]),
+    ["first_leg:mobile", t("my_mobile")], ["first_leg:remote_office", t("why_remote_office")], ["mode:this_phone", t("this_phone")]];
+  if (!ways.some(([value]) => value === chosen())) choose("");
+  const select = h("select", { onchange: () => choose(select.value) }, ways.map(([value, name]) => h("option", { value }, name)));
+  select.value = chosen();
   return h("label", {}, h("span", { class: "soft" }, t("ring_which")), select);
 }
 
@@ -187,7 +188,7 @@ function doNotDisturb() {
 
 async function logOut() {
   try { await send("page/session", { method: "DELETE" }); } finally {
-    chooseDevice(null);
+    choose("");
     location.hash = "";
     door();
   }

@@ -7,16 +7,17 @@ import { t } from "./words.js";
 const FINAL = ["ended", "failed", "cancelled", "unknown"];
 const STEPS = ["ringing_first", "ringing_target", "connected"];
 const GONE_AFTER_MS = 7000;
-const DEVICE = "pbx.first_leg";
+const FIRST = "pbx.first_leg";
 
 let bar = null, now = null, endStream = null, timer = null;
 
 export function putBar(place) { bar = place; }
 
-export function chosenDevice() { return localStorage.getItem(DEVICE) || null; }
-export function chooseDevice(device) {
-  if (device) localStorage.setItem(DEVICE, device);
-  else localStorage.removeItem(DEVICE);
+/** What rings first: "" as it is set, "device:<id>", "first_leg:<place>" or "mode:this_phone". */
+export function chosen() { return localStorage.getItem(FIRST) ?? ""; }
+export function choose(what) {
+  if (what) localStorage.setItem(FIRST, what);
+  else localStorage.removeItem(FIRST);
 }
 
 /** Calls; who: as it is shown meanwhile. */
@@ -27,19 +28,19 @@ export function pickUp(lamp) { return begin({ target: lamp.extension, pick_up: t
 
 async function begin(request, who) {
   if (now && !FINAL.includes(now.state) && now.who === who) return;
-  const device = chosenDevice();
   const own = { who, state: "accepted", id: null };
   leave();
   now = own;
   draw();
-  const body = device ? { ...request, device } : request;
+  const [name, value] = chosen().split(":");
+  const body = value ? { ...request, [name]: value } : request;
   try {
     const made = await asked(body, key());
     if (made.dial) return dialHere(own, made.dial);
     take(own, made);
     if (now === own) follow(own);
   } catch (wrong) {
-    if (wrong.error === "unknown_device") chooseDevice(null);
+    if (wrong.error === "unknown_device") choose("");
     own.state = "failed";
     own.message = wrong.words ?? String(wrong);
     if (now === own) finish();

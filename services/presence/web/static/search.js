@@ -1,14 +1,33 @@
 // One field to find and call anybody: colleagues with their lamps, contacts, or the number as it is typed.
 
 import { act } from "./call.js";
-import { ask, Wrong } from "./door.js";
+import { ask } from "./door.js";
 import { face, h, icon, say, show } from "./dom.js";
 import { badge, lampsNow, stateLine, watchOnly } from "./people.js";
 import { t } from "./words.js";
 
 const NUMBER = /^[+0-9][0-9 ()/.-]{1,30}$/u;
 
-export function searchField() {
+/** The phone book's answer, colleagues with their lamps, a contact once for each of its numbers, oneself left out. */
+async function everywhere(text, own) {
+  const { entries } = await ask("routing", "/v1/directory", { query: { search: text, limit: 10 } });
+  const ids = entries.filter((one) => one.kind === "colleague" && one.id !== own).map((one) => one.id);
+  const states = new Map();
+  if (ids.length) {
+    const { colleagues } = await ask("presence", "/v1/colleagues", { query: { subscriber_ids: ids.join(",") } });
+    for (const one of colleagues) states.set(one.subscriber_id, one);
+  }
+  return entries.flatMap((entry) => {
+    if (entry.kind === "colleague") {
+      const one = states.get(entry.id);
+      return one ? [{ name: one.name, number: one.extension, one, more: entry.department }] : [];
+    }
+    return entry.numbers.map((each) => ({ name: entry.name, number: each.number, shown: each.shown, label: t(`label_${each.label}`) }));
+  });
+}
+
+/** own: the id of the one who searches. */
+export function searchField(own) {
   let options = [], chosen = -1, asked = 0, timer = null;
   const list = h("ul", { id: "found", role: "listbox", "aria-label": t("search_label"), class: "found", hidden: true });
   const field = h("input", { type: "search", role: "combobox", "aria-expanded": "false", "aria-controls": "found", "aria-autocomplete": "list",
@@ -20,17 +39,17 @@ export function searchField() {
   async function find() {
     const text = field.value.trim(), mine = ++asked;
     if (!text) { close(); return; }
-    const [colleagues, contacts] = await Promise.all([
-      ask("presence", "/v1/colleagues", { query: { search: text, limit: 8 } }).then((found) => found.colleagues, (wrong) => wrong),
-      ask("routing", "/v1/directory", { query: { search: text, kind: "contact", limit: 6 } }).then((found) => found.entries, () => []),
-    ]);
+    let found;
+    try {
+      found = await everywhere(text, own);
+    } catch (wrong) {
+      if (mine === asked) { close(); say(wrong.words); }
+      return;
+    }
     if (mine !== asked) return;
-    if (colleagues instanceof Wrong) { close(); say(colleagues.words); return; }
-    options = [
-      ...colleagues.map((one) => ({ name: one.name, number: one.extension, one })),
-      ...contacts.flatMap((one) => one.numbers.map((each) => ({ name: one.name, number: each.number, shown: each.shown, label: each.label }))),
-      ...(NUMBER.test(text) && !colleagues.some((one) => one.extension === text) ? [{ name: t("dial_number", { n: text }), number: text, raw: true }] : []),
-    ];
+    options = found;
+    const plain = text.replace(/[^+0-9]/gu, "");
+    if (NUMBER.test(text) && !options.some((one) => one.number === plain)) options.push({ name: t("dial_number", { n: text }), number: text, raw: true });
     chosen = options.length ? 0 : -1;
     draw();
     say(options.length ? t("found", { n: options.length }) : t("nobody_found"));

@@ -77,7 +77,10 @@ const WORDS = {
   all_calls: ["Alle Anrufe", "All calls"], all_messages: ["Alle Nachrichten", "All messages"],
   nothing_missed: ["Nichts verpasst.", "Nothing missed."], no_new_messages: ["Keine neuen Nachrichten.", "No new messages."],
   // calling
-  ring_which: ["Zuerst klingelt", "Rings first"], all_phones: ["alle meine Telefone", "all my telephones"],
+  ring_which: ["Zuerst klingelt", "Rings first"], as_set: ["wie eingestellt", "as it is set"],
+  my_mobile: ["mein Mobiltelefon", "my mobile"], this_phone: ["dieses Gerät wählt selbst", "this device dials itself"],
+  error_no_mobile_number: ["Es ist keine Mobilnummer eingetragen.", "There is no mobile number set."],
+  error_remote_office_off: ["Remote Office ist ausgeschaltet.", "Remote Office is off."],
   step_accepted: ["Anruf wird vorbereitet …", "Preparing the call …"],
   step_ringing_first: ["Ihr Telefon klingelt: bitte abnehmen", "Your telephone rings: please answer"],
   step_first_answered: ["{who} wird gerufen …", "Calling {who} …"],
@@ -135,6 +138,8 @@ const WORDS = {
   reason_not_reachable: ["nicht erreichbar", "not reachable"], reason_rejected: ["abgewiesen", "rejected"],
   reason_barred: ["gesperrt", "barred"], reason_unknown_number: ["niemandem zugeteilt", "nobody's number"],
   made: ["Der Anruf, wie er gemacht wird", "The call as it is made"],
+  label_extension: ["Nebenstelle", "extension"], label_work: ["geschäftlich", "work"], label_mobile: ["mobil", "mobile"],
+  label_home: ["privat", "home"], label_fax: ["Fax", "fax"], label_other: ["andere", "other"],
   seconds: ["{n} s", "{n} s"],
   // the system
   calls_up: ["Gespräche", "Calls up"], devices: ["Telefone angemeldet", "Telephones registered"],
