@@ -1,7 +1,7 @@
 """The process that drives the browser: one JSON request a line on stdin, one JSON answer a line on stdout.
 
-    {"page": 1, "chain": [["get_by_role", ["button"], {"name": "Log in"}], ["click", [], {}]]}   {"ok": true, "value": null}
-    {"new": {"viewport": {…}, "color_scheme": "dark"}}                                           {"ok": true, "value": 1}
+    {"page": 1, "chain": [["get_by_role", ["button"], {"name": "Log in"}], ["click", [], {}]]}
+    {"new": {"viewport": {…}, "color_scheme": "dark"}}     answers: {"ok": true, "value": …}, {"ok": false, "error": …}
 
 A chain is what is called one after the other, beginning at the page; an element that is a plain string is an attribute.
 Playwright runs an event loop of its own, which gevent's patches in the tests would take apart: hence a process.

@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from shared import patched  # noqa: F401, I001  (first, as in the services)
-
 from operations import instance as instances
+from shared import patched  # noqa: F401  (first, as in the services)
 from tests.browser.browser import Browser, Page, find_browser
 from tests.scenarios.stage import Stage, make_stage
 from tests.scenarios.test_call_log import newest
@@ -47,7 +46,8 @@ class _Pictures:
             self._what_is()
         finally:
             stage.http("routing", "PATCH", "/v1/settings/do_not_disturb", token="emma", json_body={"enabled": False})
-            stage.http("routing", "PATCH", "/v1/settings/forwardings", token="felix", json_body={"always": {"enabled": False}})
+            stage.http("routing", "PATCH", "/v1/settings/forwardings", token="felix",
+                       json_body={"always": {"enabled": False}})
             stage.http("presence", "PUT", "/v1/watched", json_body={"subscriber_ids": ids[:2]})
             stage.telephones.reset()
 

@@ -55,17 +55,18 @@ class Web:
                                    ("seite-zwei.example", ("Fremd 71",))):
                 company_id = tx.one("INSERT INTO directory.companies (name, sip_domain) VALUES (:domain, :domain)"
                                     " RETURNING company_id", domain=domain).company_id
-                site_id = tx.one("INSERT INTO directory.sites (company_id, name, area_code) VALUES (:id, 'Berlin', '30')"
-                                 " RETURNING site_id", id=company_id).site_id
+                site_id = tx.one("INSERT INTO directory.sites (company_id, name, area_code)"
+                                 " VALUES (:id, 'Berlin', '30') RETURNING site_id", id=company_id).site_id
                 for last_name, extension in (person.split() for person in people):
                     self.ids[extension] = tx.one(
-                        "INSERT INTO directory.subscribers (company_id, site_id, first_name, last_name, extension, email)"
-                        " VALUES (:company, :site, 'Petra', :name, :extension, :email) RETURNING subscriber_id",
+                        "INSERT INTO directory.subscribers (company_id, site_id, first_name, last_name, extension,"
+                        " email) VALUES (:company, :site, 'Petra', :name, :extension, :email)"
+                        " RETURNING subscriber_id",
                         company=company_id, site=site_id, name=last_name, extension=extension,
                         email=f"p{extension}@{domain}").subscriber_id
                     tx.execute("INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id)"
-                               " VALUES (:sha, 'subscriber', :company, :subscriber)", sha=token_sha256(token(extension)),
-                               company=company_id, subscriber=self.ids[extension])
+                               " VALUES (:sha, 'subscriber', :company, :subscriber)", company=company_id,
+                               sha=token_sha256(token(extension)), subscriber=self.ids[extension])
             tx.execute("INSERT INTO directory.api_tokens (token_sha256, role) VALUES (:sha, 'operator')",
                        sha=token_sha256(OPERATOR))
             tx.execute("INSERT INTO directory.logins (role, company_id, subscriber_id, login_name, password_hash)"
@@ -135,7 +136,8 @@ def test_the_page_and_its_files_are_there_with_their_policy(web):
         file = web.ask(f"/page/{path.name}", headers={"Accept-Encoding": "gzip"})
         assert (file.status, gzip.decompress(file.content)) == (200, path.read_bytes())
         assert "Content-Security-Policy" in file.headers
-        again = web.ask(f"/page/{path.name}", headers={"Accept-Encoding": "gzip", "If-None-Match": file.headers["ETag"]})
+        again = web.ask(f"/page/{path.name}", headers={
+            "Accept-Encoding": "gzip", "If-None-Match": file.headers["ETag"]})
         assert (again.status, again.content) == (304, b"")
     assert web.ask("/page/app.js").content == (FOLDER / "app.js").read_bytes()
     for name in ("nothing.js", "../rules.py", "%2e%2e/rules.py", "words.py"):
@@ -187,8 +189,8 @@ def test_login_and_password_do_as_well_and_a_guesser_is_locked_by_his_own_addres
              for n in range(3)}
     assert found == {401}
     with web.owner.platform() as tx:
-        tx.execute("UPDATE directory.attempts SET count = 1000 WHERE what = 'login from' AND of_sha256 = sha256(:address)",
-                   address=b"203.0.113.9")
+        tx.execute("UPDATE directory.attempts SET count = 1000"
+                   " WHERE what = 'login from' AND of_sha256 = sha256(:address)", address=b"203.0.113.9")
     locked = web.ask("/page/session", "POST", {"login": "guess", "password": "x"}, headers=guesser)
     assert locked.status == 429
     assert int(locked.headers["Retry-After"]) > 0
@@ -246,7 +248,8 @@ def test_a_session_never_outlives_its_token_and_makes_no_other(web):
     with web.owner.platform() as tx:
         tx.execute("INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id, expires_at)"
                    " SELECT :sha, 'subscriber', company_id, subscriber_id, :ends FROM directory.subscribers"
-                   " WHERE subscriber_id = :id", sha=token_sha256("a-token-of-ten-minutes"), id=web.ids["63"], ends=ends)
+                   " WHERE subscriber_id = :id", id=web.ids["63"], ends=ends,
+                   sha=token_sha256("a-token-of-ten-minutes"))
     answer = web.ask("/page/session", "POST", {"token": "a-token-of-ten-minutes"})
     [age] = [int(part.partition("=")[2]) for part in answer.cookie.split("; ") if part.startswith("Max-Age=")]
     assert 500 < age <= 600
