@@ -29,7 +29,7 @@ def blueprint(presence: SwitchEvents, watcher: Callable[[int | None], Person]) -
             """One's colleagues by name, each with the state a lamp would show; or those of these ids"""
             asking = watcher(None)
             ids = presence.board.people.people_of(asking.company_id) - {asking.subscriber_id}
-            if query["subscriber_ids"] is not None:
+            if "subscriber_ids" in query:
                 ids &= frozenset(query["subscriber_ids"])
             found = _by_name(person for one in ids if (person := presence.board.people.person(one)) is not None)
             return {"colleagues": [presence.feed.shown(asking, person) for person in found[:query["limit"]]],

@@ -11,7 +11,7 @@ from services.presence.schemas import LAMPS_EXAMPLE, LampView
 
 class ColleaguesQuery(Schema):
     subscriber_ids = DelimitedList(
-        fields.Integer(validate=Range(min=1, max=2**63 - 1)), load_default=None, validate=Length(1, 200),
+        fields.Integer(validate=Range(min=1, max=2**63 - 1)), validate=Length(1, 200),
         metadata={"description": "only these, with commas between them"})
     limit = fields.Integer(load_default=50, validate=Range(min=1, max=500))
 
