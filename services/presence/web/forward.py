@@ -30,7 +30,6 @@ MAY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("GET", r"/v1/call-log\.csv"),
         ("GET", r"/v1/(companies/[0-9]{1,19}|company)/calls"),
         ("GET", r"/v1/companies"),
-        ("GET", r"/v1/directory"),
         ("GET", r"/v1/explain"),
         ("GET", rf"/v1/calls/{_UUID}/explain"),
         ("GET", r"/v1/timetable(\.svg)?"),
