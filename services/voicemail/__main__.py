@@ -71,7 +71,7 @@ class Service:
             "voicemail", database=self._database, title="Voicemail",
             readiness_checks={"switch": lambda: self._client.connected, "spool": self._spool.free_bytes},
         )
-        register(api, self._database, self._spool, self._changed, self._bus.publish)
+        register(self._app, api, self._database, self._spool, self._changed, self._bus.publish)
 
     def run(self) -> None:
         settings = self._settings

@@ -33,7 +33,7 @@ def _database() -> Database:
 # A mail server that drips is left after a minute; the claim (deliver.CLAIM_S) outlasts both limits.
 @app.task(name=MAIL_TASK, soft_time_limit=60, time_limit=90)
 def send_mail(company_id: int, message_id: str, kind: str) -> str:
-    mailer = Mailer(_database(), Spool(SETTINGS.spool), SETTINGS.smtp, SETTINGS.mail_from)
+    mailer = Mailer(_database(), Spool(SETTINGS.spool), SETTINGS.smtp, SETTINGS.mail)
     return mailer.deliver(company_id, message_id, kind)
 
 

@@ -71,6 +71,10 @@ class MessageChange(Schema):
     state = fields.String(required=True, validate=validate.OneOf(["new", "saved"]))
 
 
+class LinkToken(Schema):
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+
+
 MESSAGE_EXAMPLE = {
     "message_id": "5b8f7c1e-0a55-4c7e-9a94-6f2b9c6f1d11",
     "left_at": "2026-11-22T14:05:31+00:00",
