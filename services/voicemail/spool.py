@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,9 @@ class Spool:
     def fallback_recordings(self) -> Iterator[Path]:
         yield from sorted(self.fallback.glob("*.wav"))
 
+    def refused_files(self) -> Iterator[Path]:
+        yield from self.refused.iterdir()
+
     def drop_note(self, message_id: str) -> None:
         self.note(message_id).unlink(missing_ok=True)
 
@@ -120,6 +124,18 @@ class Spool:
         """Every file of this message, or of this greeting."""
         for path in (self.audio(of), self.mp3(of), self.note(of), self.greeting(of)):
             path.unlink(missing_ok=True)
+
+    def drop_strays(self, older_than_s: float) -> int:
+        """What processes that were killed left half-made, and MP3s without their recording. Blocks."""
+        dropped = 0
+        for path in self.recordings.iterdir():
+            half_made = path.name.startswith(".")
+            alone = path.suffix == ".mp3" and not path.with_suffix(".wav").exists()
+            changed_at = self.last_change(path) if half_made or alone else None
+            if changed_at is not None and time.time() - changed_at > older_than_s:
+                path.unlink(missing_ok=True)
+                dropped += 1
+        return dropped
 
     def adopt(self, path: Path, message: LeftMessage) -> None:
         """Makes a recording of the dialplan's fallback one of ours: note first, then the audio's new name."""

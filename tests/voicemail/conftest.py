@@ -17,6 +17,7 @@ import pytest
 
 from services.voicemail.mailbox import Caller, LeftMessage
 from services.voicemail.recording import Recording
+from services.voicemail.retention import Retention
 from services.voicemail.spool import Spool
 from services.voicemail.store import store
 from services.voicemail.sweeper import Sweeper
@@ -164,6 +165,7 @@ class Swept:
         self.woken = 0
         self.in_progress: set[str] = set()
         self.now = time.time
+        self.retention = Retention(database, spool)
         self.sweeper = Sweeper(
             database, spool, in_progress=self.in_progress, wake_relay=self._wake,
             stored=lambda message, _: self.stored.append(message.message_id), clock=lambda: self.now(),
@@ -173,8 +175,9 @@ class Swept:
         self.woken += 1
 
     def end_messages(self) -> None:
-        self.sweeper.purge()
-        self.sweeper.erase()
+        for part in (self.retention.purge, self.retention.erase, self.retention.erase_what_was_refused,
+                     self.retention.end_links, self.retention.drop_strays):
+            part()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def http(database: Database, spool: Spool, company: Company) -> Http:
     app, api = create_app("voicemail", database=database)
     changes: list[None] = []
     facts: list[Message] = []
-    register(api, database, spool, lambda: changes.append(None), facts.append)
+    register(app, api, database, spool, lambda: changes.append(None), facts.append)
     http = Http(app.test_client(), changes, facts)
     http.token = company.tokens["anna"]
     return http
