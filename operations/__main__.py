@@ -15,6 +15,7 @@ TARGETS = {
     "call": "operations.click",
     "explain": "operations.explain",
     "timetable": "operations.timetable",
+    "mail-test": "operations.mail_test",
     "apply": "operations.apply",
     "demo": "operations.demo",
     "test": "operations.test_run",

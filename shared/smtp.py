@@ -139,16 +139,8 @@ def _connect(server: SmtpServer, heard: Heard) -> smtplib.SMTP:
     """A session that may send. Raises RefusedForNow, OSError, SMTPException."""
     context = ssl.create_default_context() if server.tls != "none" else None
     try:
-        if server.tls == "tls":
-            connection: _KeepsGreeting = _KeepsGreetingInTls(
-                server.host, server.port, local_hostname=_own_name(), timeout=STEP_TIMEOUT_S, context=context
-            )
-        else:
-            connection = _KeepsGreeting(
-                server.host, server.port, local_hostname=_own_name(), timeout=STEP_TIMEOUT_S
-            )
+        connection = _open(server, context, heard)
         try:
-            heard("connection", _peer(connection))
             if server.tls == "tls":
                 heard("tls", _tls(connection))
             heard("greeting", connection.greeting)
@@ -173,17 +165,35 @@ def _connect(server: SmtpServer, heard: Heard) -> smtplib.SMTP:
         raise RefusedForNow(" ".join(str(error).split())) from error
 
 
+def _open(server: SmtpServer, context: ssl.SSLContext | None, heard: Heard) -> _KeepsGreeting:
+    """Connected, and greeted."""
+    where = f"{server.host} port {server.port}"
+    try:
+        if server.tls == "tls":
+            connection: _KeepsGreeting = _KeepsGreetingInTls(
+                server.host, server.port, local_hostname=_own_name(), timeout=STEP_TIMEOUT_S, context=context
+            )
+        else:
+            connection = _KeepsGreeting(
+                server.host, server.port, local_hostname=_own_name(), timeout=STEP_TIMEOUT_S
+            )
+    except ssl.SSLError:
+        heard("connection", where)
+        raise
+    except smtplib.SMTPConnectError:
+        heard("connection", where)
+        if server.tls == "tls":
+            heard("tls", "yes")
+        raise
+    heard("connection", where)
+    return connection
+
+
 @lru_cache(maxsize=1)
 def _own_name() -> str:
     """For EHLO; looked up once, since a name server that does not answer takes its time for every mail."""
     name = socket.getfqdn()
     return name if "." in name else "[127.0.0.1]"
-
-
-def _peer(connection: smtplib.SMTP) -> str:
-    assert connection.sock is not None
-    address = connection.sock.getpeername()
-    return f"{address[0]} port {address[1]}"
 
 
 def _features(connection: smtplib.SMTP) -> str:

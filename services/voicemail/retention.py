@@ -12,6 +12,7 @@ import structlog
 
 from services.voicemail import links
 from services.voicemail.fallback import parse_fallback_name
+from services.voicemail.greetings import Greetings
 from services.voicemail.mailbox import UnreadableNote
 from services.voicemail.spool import Spool
 from shared.database import Database
@@ -100,5 +101,6 @@ class Retention:
     def drop_strays(self) -> None:
         """Half-made files of a killed process; an MP3 that was made while its recording was erased."""
         dropped = gevent.get_hub().threadpool.apply(self._spool.drop_strays, (STRAY_S,))
+        dropped += Greetings(self._database, self._spool).drop_orphans()
         if dropped:
             log.info("stray files dropped", files=dropped)

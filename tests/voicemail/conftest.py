@@ -185,8 +185,15 @@ def swept(database: Database, spool: Spool) -> Swept:
     return Swept(database, spool)
 
 
-@pytest.fixture
-def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+@pytest.fixture(scope="session")
+def one_mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
     server = MailServer(tmp_path_factory.mktemp("mails"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def mail_server(one_mail_server: MailServer) -> MailServer:
+    """It has taken nothing yet and takes what comes."""
+    one_mail_server.begin_anew()
+    return one_mail_server

@@ -27,6 +27,11 @@ class MailServer:
     def treat(self, mode: str) -> None:
         (self.folder / "mode").write_text(mode)
 
+    def begin_anew(self) -> None:
+        for path in self.folder.glob("*.eml"):
+            path.unlink()
+        self.treat("accept")
+
     def taken(self) -> list[tuple[str, EmailMessage]]:
         found = []
         for path in sorted(self.folder.glob("*.eml")):

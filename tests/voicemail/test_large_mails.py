@@ -76,7 +76,8 @@ def test_a_large_recording_is_heard_through_the_link(
     assert answer.status_code == 200
     samples, rate = soundfile.read(BytesIO(answer.data))
     assert len(samples) / rate == 3.0
-    assert re.fullmatch(r'attachment; filename="?voicemail_[0-9-]+_[0-9-]+\.wav"?', answer.headers["Content-Disposition"])
+    assert re.fullmatch(r'attachment; filename="?voicemail_[0-9-]+_[0-9-]+\.wav"?',
+                        answer.headers["Content-Disposition"])
 
 
 def test_a_small_one_is_attached_all_the_same(leave: Leave, small: Mailer, mail_server: MailServer) -> None:

@@ -102,11 +102,11 @@ def test_a_certificate_of_another_server_is_refused(started: Started, trusted: d
 
 def test_a_wrong_password_is_the_operators_to_mend(started: Started, trusted: dict[str, str]) -> None:
     server = started(tls="starttls", login=["phone", "right"], **trusted)
-    with pytest.raises(smtp.RefusedForNow, match="^535 "):
+    with pytest.raises(smtp.RefusedForNow, match=r"^535 "):
         send(replace(server.server, tls="starttls", user="phone", password="wrong"))
-    with pytest.raises(smtp.RefusedForNow, match="^530 "):
+    with pytest.raises(smtp.RefusedForNow, match=r"^530 "):
         send(replace(server.server, tls="starttls"))
-    with pytest.raises(smtp.RefusedForNow, match="^530 "):
+    with pytest.raises(smtp.RefusedForNow, match=r"^530 "):
         send(server.server)
 
 
