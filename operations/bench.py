@@ -7,11 +7,12 @@ stands its peer's, measured in the same run. Takes about half an hour; nothing e
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 from operations import instance, prompts, servers
-from operations.places import REPORT
+from operations.places import REPORT, ROOT, VENV_PYTHON
 from operations.screen import Trouble, say, step
 from operations.test_run import freeswitch_version
 
@@ -41,6 +42,7 @@ def main(words: list[str]) -> int:
             ("clicks: how fast taken, how soon the telephone is called", lambda: _click(few)),
             ("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)),
             ("calls at 60 a second, through routing and past it", lambda: _routing_capacity(few)),
+            ("from a caller's hang-up to the mail", lambda: _voicemail(few)),
         ]
     else:
         say("  There is no FreeSWITCH on this machine: what needs one is left out.")
@@ -99,6 +101,14 @@ def _routing_setup(few: bool) -> dict[str, Any]:
     from tests.bench import routing_setup
 
     return {"routing_setup_ms": routing_setup.measure(2, 100) if few else routing_setup.measure()}
+
+
+def _voicemail(few: bool) -> dict[str, Any]:
+    """In a process of its own: its telephones are played on gevent."""
+    done = subprocess.run([VENV_PYTHON, "-m", "tests.bench.voicemail", *(["4"] if few else [])], cwd=ROOT,
+                          stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def _cpu() -> str:

@@ -163,6 +163,8 @@ def _connect(server: SmtpServer, heard: Heard) -> smtplib.SMTP:
         raise RefusedForNow(_text((error.smtp_code, words if isinstance(words, bytes) else words.encode()))) from error
     except (smtplib.SMTPNotSupportedError, ssl.SSLError) as error:
         raise RefusedForNow(" ".join(str(error).split())) from error
+    except UnicodeEncodeError as error:  # smtplib's login knows no other characters
+        raise RefusedForNow("PBX_SMTP_USER and PBX_SMTP_PASSWORD must be ASCII") from error
 
 
 def _open(server: SmtpServer, context: ssl.SSLContext | None, heard: Heard) -> _KeepsGreeting:

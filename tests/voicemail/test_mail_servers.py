@@ -75,8 +75,8 @@ def send(server: SmtpServer, mail: EmailMessage | None = None) -> tuple[str, lis
 
 @pytest.mark.parametrize("tls", ["starttls", "tls"])
 def test_with_tls_and_login_the_mail_arrives(started: Started, trusted: dict[str, str], tls: str) -> None:
-    server = started(tls=tls, login=["phone", "söcret"], **trusted)
-    reply, steps = send(replace(server.server, tls=tls, user="phone", password="söcret"))
+    server = started(tls=tls, login=["phone", "secret"], **trusted)
+    reply, steps = send(replace(server.server, tls=tls, user="phone", password="secret"))
     assert reply == "250 2.0.0 taken"
     assert {step for step, _ in steps} == set(smtp.STEPS)
     assert "TLSv1.3, certificate for 127.0.0.1" in dict(steps)["tls"]
@@ -104,6 +104,8 @@ def test_a_wrong_password_is_the_operators_to_mend(started: Started, trusted: di
     server = started(tls="starttls", login=["phone", "right"], **trusted)
     with pytest.raises(smtp.RefusedForNow, match=r"^535 "):
         send(replace(server.server, tls="starttls", user="phone", password="wrong"))
+    with pytest.raises(smtp.RefusedForNow, match="must be ASCII"):
+        send(replace(server.server, tls="starttls", user="phone", password="größe"))
     with pytest.raises(smtp.RefusedForNow, match=r"^530 "):
         send(replace(server.server, tls="starttls"))
     with pytest.raises(smtp.RefusedForNow, match=r"^530 "):
