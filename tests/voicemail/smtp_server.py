@@ -121,7 +121,8 @@ async def serve(folder: Path, options: dict[str, Any]) -> None:
         if options.get("tls") == "starttls":
             more |= {"tls_context": context, "require_starttls": True}
         if "login" in options:
-            more |= {"authenticator": may_send, "auth_required": True, "auth_require_tls": options.get("tls") == "starttls"}
+            more |= {"authenticator": may_send, "auth_required": True,
+                     "auth_require_tls": options.get("tls") == "starttls"}
         if "largest" in options:
             more["data_size_limit"] = options["largest"]
         return SMTP(treatment, hostname="mail.example.test", **more)
