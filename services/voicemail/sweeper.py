@@ -89,12 +89,12 @@ class Sweeper:
 
     def round(self) -> None:
         self._taken_in = 0
-        parts = [self.take_in_fallback, self.take_in_notes, self.queue_due_mails]
+        ending = self._retention
+        parts = [self.take_in_fallback, self.take_in_notes, self.queue_due_mails, ending.erase]
         if self._rounds % _SLOW_ROUND == 0:
-            ending = self._retention
-            parts += [ending.purge, ending.erase, ending.erase_what_was_refused, ending.end_links, self.count_mails]
+            parts += [ending.purge, ending.erase_what_was_refused, ending.end_links, self.count_mails]
         if self._rounds % _RARE_ROUND == 0:
-            parts.append(self._retention.drop_strays)
+            parts.append(ending.drop_strays)
         self._rounds += 1
         for part in parts:
             try:
