@@ -52,6 +52,25 @@ def test_messages_come_newest_first_with_counts_and_pages(http: Http, leave: Lea
     }
 
 
+def test_the_mailbox_tells_of_the_newest_mail_that_will_not_be_tried_again(
+    http: Http, admin: Database, company: Company, leave: Leave
+) -> None:
+    messages = [leave() for _ in range(3)]
+    assert http("GET", "/v1/mailbox").json["mail_problem"] is None
+    with admin.platform() as tx:
+        for message, state, reply in zip(messages, ("refused", "given_up", "sent"), ("550 no", "451 later", "250 ok"),
+                                         strict=True):
+            tx.execute("UPDATE voicemail.deliveries SET state = :state, last_reply = :reply WHERE message_id = :id",
+                       state=state, reply=reply, id=uuid.UUID(message.message_id))
+    assert http("GET", "/v1/mailbox").json["mail_problem"] == {
+        "message_id": messages[1].message_id, "kind": "forward", "recipient": f"anna@{company.domain}",
+        "state": "given_up", "last_reply": "451 later",
+    }
+    for message in messages[:2]:
+        http("DELETE", f"/v1/messages/{message.message_id}")
+    assert http("GET", "/v1/mailbox").json["mail_problem"] is None
+
+
 def test_one_message_tells_what_became_of_its_mail(http: Http, company: Company, leave: Leave) -> None:
     message = leave()
     answer = http("GET", f"/v1/messages/{message.message_id}").json
