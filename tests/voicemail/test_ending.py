@@ -134,17 +134,6 @@ def test_a_recording_that_turns_up_after_the_erasure_is_erased_and_a_strangers_i
     assert files(spool) == [strange], "it may be of somebody: the operator's to look at"
 
 
-def test_a_whole_company_goes_with_its_recordings(
-    admin: Database, spool: Spool, company: Company, leave: Leave, swept: Swept
-) -> None:
-    for owner in (company.anna, company.bernd):
-        leave(subscriber_id=owner)
-    with admin.platform() as tx:
-        tx.execute("DELETE FROM directory.companies WHERE company_id = :id", id=company.company_id)
-    swept.end_messages()
-    assert files(spool) == []
-
-
 def test_a_mailbox_made_anew_takes_messages_again(
     admin: Database, spool: Spool, company: Company, swept: Swept
 ) -> None:
