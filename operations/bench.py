@@ -43,6 +43,7 @@ def main(words: list[str]) -> int:
             ("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)),
             ("calls at 60 a second, through routing and past it", lambda: _routing_capacity(few)),
             ("from a caller's hang-up to the mail", lambda: _voicemail(few)),
+            ("lamps of 200 handsets and 1,000 pages", lambda: _lamps(few)),
         ]
     else:
         say("  There is no FreeSWITCH on this machine: what needs one is left out.")
@@ -95,6 +96,12 @@ def _routing_capacity(few: bool) -> dict[str, Any]:
     from tests.bench import routing_setup
 
     return {"routing_max_cps": routing_setup.capacity(1, 5) if few else routing_setup.capacity()}
+
+
+def _lamps(few: bool) -> dict[str, Any]:
+    from tests.bench import lamps
+
+    return lamps.measure(few=few)
 
 
 def _routing_setup(few: bool) -> dict[str, Any]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import gevent
 import pytest
 
 from services.presence.nights import next_look, nights_at
-from services.presence.people import Site
-from shared.schedule import Hours, NightService, Times
+from services.presence.people import People, Site
+from services.presence.switch_events import SwitchEvents
+from shared.esl.client import InboundClient
+from shared.schedule import Hours, NightService, Period, Times
+
+from .examples import ANNA, BERND, DEVICES
 
 EVENINGS = Times(weekly=tuple(Hours(day, 18 * 60, 8 * 60) for day in range(7)))
 
@@ -45,3 +52,25 @@ def test_the_first_change_of_all_sites_counts():
     assert next_look([late, site(scheduled=True, times=EVENINGS), site()], at("2026-01-05T12:00")) == at(
         "2026-01-05T17:00")
     assert next_look([], at("2026-01-05T12:00")) is None
+
+
+def test_the_schedule_switches_the_lamps_by_itself():
+    there = datetime.now(UTC).astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None)
+    soon = Times(periods=(Period(there + timedelta(seconds=0.3), there + timedelta(seconds=0.9)),))
+    people = People([replace(one, site_id=11) for one in (ANNA, BERND)], DEVICES, {101: {1: 102}},
+                    [site(scheduled=True, times=soon)])
+    client = InboundClient("127.0.0.1", 1, "nobody answers there", name="test")
+    presence = SwitchEvents(client, read_people=lambda: people)
+    endless = presence.start()
+    try:
+        night = presence.feed.night_of(101)
+        assert night is not None
+        assert night["on"] is False
+        for on in (True, False):
+            with gevent.Timeout(5):
+                while presence.feed.night_of(101) != {**night, "on": on}:
+                    gevent.sleep(0.02)
+            assert presence.feed.lamps_of(101)[0]["because"] == (["night_service"] if on else [])
+    finally:
+        gevent.killall(endless)
+        client.stop()
