@@ -3,8 +3,8 @@
     python -m tests.bench.lamps [--short]
 
 Handsets: 200 people with 8 keys each, played by SIPp, while 5 calls a second ring, are answered and end. One round with
-keys on plain extensions, which mod_sofia lights by itself, one with lamp keys, on the same switch. Then all of them are lit
-at once: how many NOTIFYs a second there are at most.
+keys on plain extensions, which mod_sofia lights by itself, one with lamp keys, on the same switch. Then all of them
+are lit at once: how many NOTIFYs a second there are at most.
 Pages: 1,000 people with 8 lamps each on the event stream at 60 calls a second. No switch on a small machine makes so
 many calls: their events are put into it with `sendevent`, which hands them to every listener like its own.
 """
@@ -51,7 +51,8 @@ PAGES, PAGE_CALLS, PAGE_CALLS_PER_S = 1000, 2000, 60
 RING_S, TALK_S = 1.0, 1.0
 SCENARIOS = Path(__file__).parent / "sipp"
 _MESSAGE = re.compile(
-    rb"^-{20,} (\d{4}-\d\d-\d\d)[ \tT](\d\d:\d\d:\d\d\.\d+).*?\n(?:UDP|TCP) message (received|sent) [^\n]*\n", re.MULTILINE)
+    rb"^-{20,} (\d{4}-\d\d-\d\d)[ \tT](\d\d:\d\d:\d\d\.\d+).*?\n"
+    rb"(?:UDP|TCP) message (received|sent) [^\n]*\n", re.MULTILINE)
 _NOTIFY = re.compile(rb"^NOTIFY .*?^Call-ID: ([a-z]+-[0-9]+)///.*?<state[^>]*>([a-z]+)</state>", re.S | re.M)
 
 
@@ -278,7 +279,8 @@ def page_lags(bench: instances.Instance, people: Sequence[Person], calls: int, c
 
     def read(one: Person) -> None:
         line = socket.create_connection((bench.env["PBX_BIND"], int(bench.env["PBX_PRESENCE_HTTP_PORT"])), timeout=60)
-        line.sendall(f"GET /v1/lamps/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {one.token}\r\n\r\n".encode())
+        line.sendall(f"GET /v1/lamps/events HTTP/1.1\r\nHost: bench\r\n"
+                     f"Authorization: Bearer {one.token}\r\n\r\n".encode())
         line.settimeout(None)
         rest = b""
         while portion := line.recv(65536):
@@ -355,8 +357,8 @@ def _lists_among(bench: instances.Instance, people: Sequence[Person]) -> None:
     database = Database(bench.env["PBX_ADMIN_DATABASE_URL"], pool_size=1)
     with database.platform() as tx:
         rows = {row.extension: row for row in tx.rows(
-            "SELECT company_id, subscriber_id, extension FROM directory.subscribers WHERE extension = ANY (:extensions)",
-            extensions=[one.extension for one in people])}
+            "SELECT company_id, subscriber_id, extension FROM directory.subscribers"
+            " WHERE extension = ANY (:extensions)", extensions=[one.extension for one in people])}
         tx.execute("DELETE FROM presence.watched WHERE subscriber_id = ANY (:ids)",
                    ids=[row.subscriber_id for row in rows.values()])
         tx.execute_many(
