@@ -24,6 +24,8 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ("click-worker", "worker killed in the middle of a click", "tests.faults.click:worker_killed"),
     ("click-service", "callback service killed in the middle of a click", "tests.faults.click:service_killed"),
     ("click-switch", "switch killed in the middle of a click", "tests.faults.click:switch_killed"),
+    ("voicemail-kills", "every part killed while voicemails are left and mailed", "tests.faults.voicemails:kills"),
+    ("voicemail-disk", "the disk of the recordings is full", "tests.faults.disk:full"),
 )
 
 

@@ -1,41 +1,36 @@
 """The spool's disk is full: who calls is told, nothing is half kept, what was there is as it was.
 
-    python -m tests.faults.disk         root only: the spool lies on a small disk in memory
-
-Prints one line of faults.json.
+    make faults F=voicemail-disk        root only: the spool lies on a small disk in memory
 """
 
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
 import contextlib
-import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gevent
 
 from operations import instance as instances
+from operations.faults import Options, Outcome
 from operations.screen import Trouble
 from services.voicemail.spool import Spool
-from shared import logs
 from tests.scenarios.stage import BEEP_HZ, Sound, Stage, make_stage
 from tests.scenarios.telephones import Call
 
-FAULT = "disk full"
 LIMIT = "refused cleanly, old messages intact"
 DISK_MB = 230
 """A little more than what must be free for a message (services/voicemail/deposit.py)."""
 CALLED = "clara"
 
 
-def run(*, name: str = "bench") -> dict[str, Any]:
+def full(options: Options) -> Sequence[Outcome]:
     if os.geteuid() != 0:
         raise Trouble("Only root can make the small disk this needs", "run it as root")
-    switch = "freeswitch" if instances.find_freeswitch() else "simulator"
-    suite = instances.create(name, switch=switch, fresh=True)
+    suite = instances.create("faults", switch=options.switch, fresh=True)
     disk = Path(suite.env["PBX_SPOOL"])
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=750", "tmpfs", str(disk)], check=True)
     try:
@@ -44,7 +39,7 @@ def run(*, name: str = "bench") -> dict[str, Any]:
         try:
             stage = make_stage(suite)
             try:
-                return _run(stage, disk)
+                return [_run(stage, disk)]
             finally:
                 stage.stop()
         finally:
@@ -53,7 +48,7 @@ def run(*, name: str = "bench") -> dict[str, Any]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def _run(stage: Stage, disk: Path) -> dict[str, Any]:
+def _run(stage: Stage, disk: Path) -> Outcome:
     answer = stage.http("voicemail", "PATCH", "/v1/mailbox", token=CALLED, json_body={"on_always": True})
     assert answer.status == 200, answer.body
     wrong: list[str] = []
@@ -82,8 +77,8 @@ def _run(stage: Stage, disk: Path) -> dict[str, Any]:
 
     _speak(stage, _dial(stage)).hangup()
     stage.wait_until(lambda: len(_messages(stage)) == 2, 10, "a message after the disk had room again")
-    return {"fault": FAULT, "passed": not wrong, "limit": LIMIT,
-            "figure": "; ".join(wrong) or "2 callers told, none half kept, 1 message before and 1 after"}
+    figure = "; ".join(wrong) or "2 callers told, none half kept, 1 message before and 1 after"
+    return Outcome("disk full", not wrong, figure, LIMIT)
 
 
 def _dial(stage: Stage) -> Call:
@@ -120,7 +115,3 @@ def _full(disk: Path) -> Iterator[None]:
     finally:
         filler.unlink()
 
-
-if __name__ == "__main__":
-    logs.configure("faults", "error")
-    print(json.dumps(run()))

@@ -1,6 +1,7 @@
 """Voicemails through kills of every part: each is mailed, none twice but for what was counted as ambiguous.
 
-    python -m tests.faults.voicemails [voicemails [of them by real calls]]      10000 200, if not said
+    make faults F=voicemail-kills           10,000 voicemails, 200 of them by real calls
+    make faults F=voicemail-kills COUNT=1   a hundredth of that
 
     calls from the trunk, a few at a time   -> mailboxes           meanwhile, every few seconds, one part after the
     the rest as files, a batch at a time    -> the spool           other is killed: service, worker, one process of
@@ -8,13 +9,12 @@
                                                                    routing
 
 Every voicemail has a caller's number of its own, which tells in the end what became of it. A call that a kill cut off
-may have left a message or not; it is made again with another number. Prints one line of faults.json.
+may have left a message or not; it is made again with another number.
 """
 
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
 import itertools
-import json
 import os
 import re
 import shutil
@@ -24,25 +24,24 @@ import time
 import uuid
 import wave
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import gevent
 
 from operations import instance as instances
 from operations import servers
+from operations.faults import Options, Outcome
 from operations.screen import Trouble
 from services.voicemail.mailbox import Caller, LeftMessage
 from services.voicemail.spool import Spool
-from shared import logs
 from shared.database import DatabaseError, DatabaseUnavailable
 from tests.scenarios.stage import Stage, make_stage
 from tests.scenarios.telephones import NeverHappened, TelephoneRefused
 
-FAULT = "voicemails through kills of every part"
+EACH_TIME, OF_THEM_CALLS = 100, 2
 LIMIT = "each mailed, none twice but for the counted ambiguous ones"
 CALLED = ("bernd", "clara")
 FILED = ("david", "emma", "felix", "greta", "hans", "ida", "jonas")
@@ -70,21 +69,20 @@ class Run:
     all_left: bool = False
 
 
-def run(voicemails: int = 10_000, calls: int = 200, *, name: str = "bench") -> dict[str, Any]:
-    switch = "freeswitch" if instances.find_freeswitch() else "simulator"
-    suite = instances.create(name, switch=switch, fresh=True)
+def kills(options: Options) -> Sequence[Outcome]:
+    suite = instances.create("faults", switch=options.switch, fresh=True)
     instances.start(suite)
     try:
         stage = make_stage(suite)
         try:
-            return _run(stage, voicemails, calls)
+            return [_run(stage, options.count * EACH_TIME, options.count * OF_THEM_CALLS)]
         finally:
             stage.stop()
     finally:
         instances.stop(suite)
 
 
-def _run(stage: Stage, voicemails: int, calls: int) -> dict[str, Any]:
+def _run(stage: Stage, voicemails: int, calls: int) -> Outcome:
     for name in (*CALLED, *FILED):
         answer = stage.http("voicemail", "PATCH", "/v1/mailbox", token=name, json_body={
             "on_always": True, "deliver_as_mail": True, "email": f"{name}@musterbau.example", "audio_format": "wav",
@@ -236,7 +234,7 @@ def _wait_until_drained(stage: Stage, limit_s: float) -> None:
     raise Trouble(f"not drained within {limit_s:.0f} s", still)
 
 
-def _judged(this: Run, drained_s: float) -> dict[str, Any]:
+def _judged(this: Run, drained_s: float) -> Outcome:
     with this.stage.database.platform() as tx:
         callers = {str(row.message_id): row.caller_number for row in tx.rows(
             "SELECT message_id, caller_number FROM voicemail.messages")}
@@ -251,14 +249,14 @@ def _judged(this: Run, drained_s: float) -> dict[str, Any]:
                         ("mails of nothing", strangers)):
         if found:
             print(f"{what}: {sorted(found)[:20]}", file=sys.stderr)
-    return {
-        "fault": FAULT,
-        "passed": not (lost or unmailed or taken_in_twice or strangers) and twice <= ambiguous,
-        "figure": f"{len(this.left)} voicemails and {len(callers) - len(this.left)} parts of {this.cut} calls cut off,"
-                  f" {sum(this.kills.values())} kills, {sum(mails.values())} mails, {len(lost) + len(unmailed)} lost,"
-                  f" {twice} twice of {ambiguous} ambiguous, drained in {drained_s:.0f} s",
-        "limit": LIMIT,
-    }
+    return Outcome(
+        "voicemails through kills of every part",
+        not (lost or unmailed or taken_in_twice or strangers) and twice <= ambiguous,
+        f"{len(this.left)} voicemails and {len(callers) - len(this.left)} parts of {this.cut} calls cut off,"
+        f" {sum(this.kills.values())} kills, {sum(mails.values())} mails, {len(lost) + len(unmailed)} lost,"
+        f" {twice} twice of {ambiguous} ambiguous, drained in {drained_s:.0f} s",
+        LIMIT,
+    )
 
 
 def _message_ids(folder: Path) -> Iterator[str]:
@@ -267,9 +265,3 @@ def _message_ids(folder: Path) -> Iterator[str]:
             found = _ID.search(file.read(4000))
         if found:
             yield found[1].decode()
-
-
-if __name__ == "__main__":
-    logs.configure("faults", "error")
-    numbers = [int(word) for word in sys.argv[1:3]]
-    print(json.dumps(run(*numbers)))
