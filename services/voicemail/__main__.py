@@ -6,11 +6,13 @@ import signal
 import uuid
 from datetime import UTC, datetime
 
+import gevent
 import structlog
 from gevent.event import Event
 
 from services.voicemail.api import register
 from services.voicemail.call import DepositCalls
+from services.voicemail.greetings import Greetings
 from services.voicemail.lamps import EVENTS, Lamps
 from services.voicemail.mailbox import LeftMessage
 from services.voicemail.portal.hands import PortalCalls
@@ -90,6 +92,7 @@ class Service:
             start.stop_start(str(error))
         for part in (self._bus, self._relay, self._lamps, self._sweeper):
             part.start()
+        gevent.spawn(Greetings(self._database, self._spool).drop_orphans)
         stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())

@@ -338,7 +338,8 @@ class OneDeposit:
         path = self._spool.audio(self._message_id)
         # From here on the message is safe without us: should we die, the dialplan must not ask for another.
         self._call.set_variables({"pbx_mailbox": ""})
-        argument = f"{path} {order.max_s} {_SILENCE_THRESHOLD} {order.silence_end_s}"
+        # The switch stops at the first whole second of the clock that is past the limit: up to one second later.
+        argument = f"{path} {order.max_s - 1} {_SILENCE_THRESHOLD} {order.silence_end_s}"
         ended = self._call.execute("record", argument, timeout_s=order.max_s + 30.0)
         completed = ended if isinstance(ended, SwitchEvent) else None
         if self._call.hung_up or completed is None:

@@ -1,4 +1,4 @@
-"""The HTTP API: messages and the mailbox's settings."""
+"""The HTTP API: messages, greetings, and the mailbox's settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 from flask_smorest import Api
 
-from services.voicemail.api import links, mailbox, messages, pin
+from services.voicemail.api import greetings, links, mailbox, messages, pin
 from services.voicemail.spool import Spool
 from shared.database import Database
 from shared.messages import Message
@@ -19,6 +19,7 @@ def register(
 ) -> None:
     """changed is called after each commit that may concern a lamp; publish with each changed setting."""
     api.register_blueprint(messages.blueprint(database, spool, changed))
+    api.register_blueprint(greetings.blueprint(database, spool))
     api.register_blueprint(mailbox.blueprint(database, changed, publish))
     api.register_blueprint(pin.blueprint(database))
     api.register_blueprint(links.blueprint(database, spool))
