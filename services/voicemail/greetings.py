@@ -131,14 +131,14 @@ class Greetings:
             ) == 1
 
     def drop_orphans(self) -> int:
-        """Files a process wrote that was killed before it could write the row; how many there were."""
+        """For a start: drafts and files of a process that was killed before it could save them; how many there were."""
         old = time.time() - _ORPHAN_AFTER_S
+        orphans = [path for path in self._spool.drafts.iterdir() if path.stat().st_mtime < old]
         files = {path.stem: path for path in self._spool.greetings.glob("*.wav") if path.stat().st_mtime < old}
-        if not files:
-            return 0
-        with self._database.platform() as tx:
-            known = {str(row.greeting_id) for row in tx.rows("SELECT greeting_id FROM voicemail.greetings")}
-        orphans = [path for stem, path in files.items() if stem not in known]
+        if files:
+            with self._database.platform() as tx:
+                known = {str(row.greeting_id) for row in tx.rows("SELECT greeting_id FROM voicemail.greetings")}
+            orphans += [path for stem, path in files.items() if stem not in known]
         for path in orphans:
             path.unlink(missing_ok=True)
         return len(orphans)

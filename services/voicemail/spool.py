@@ -4,7 +4,7 @@
     recordings/<message id>.json   the message's note: there from before the beep until the row is committed
     recordings/<message id>.mp3    made by the worker
     greetings/<greeting id>.wav    what an owner says to his callers (greetings.py)
-    drafts/                        greetings nobody has saved yet, and uploads; emptied at every start
+    drafts/                        greetings nobody has saved yet, and uploads
     fallback/<leg>_<mailbox>….wav  written by the dialplan when this service was away (sweeper.py)
     refused/                       recordings nobody can place; kept for the operator
 
@@ -45,8 +45,6 @@ class Spool:
     def prepare(self) -> None:
         for folder in (self.recordings, self.fallback, self.refused, self.greetings, self.drafts):
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        for left_over in self.drafts.iterdir():
-            left_over.unlink(missing_ok=True)
 
     def audio(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.wav"

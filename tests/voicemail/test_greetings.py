@@ -162,14 +162,15 @@ def test_a_file_without_its_row_goes_once_nobody_can_be_about_to_write_it(
     assert greetings.drop_orphans() == 0
     for path in (orphan, greetings.path(saved)):
         os.utime(path, (time.time() - 7200,) * 2)
-    assert greetings.drop_orphans() == 1
+    assert greetings.drop_orphans() == 1, "and the draft of the moment stays"
     assert list(spool.greetings.iterdir()) == [greetings.path(saved)]
 
 
-def test_drafts_of_before_go_at_the_start(spool: Spool) -> None:
-    spool.draft().write_bytes(b"")
-    spool.prepare()
-    assert list(spool.drafts.iterdir()) == []
+def test_a_draft_somebody_gave_up_goes_at_a_later_start(greetings: Greetings) -> None:
+    given_up, at_work = record(greetings, sound(1)), record(greetings, sound(1))
+    os.utime(given_up, (time.time() - 7200,) * 2)
+    assert greetings.drop_orphans() == 1
+    assert at_work.exists()
 
 
 # Over HTTP
