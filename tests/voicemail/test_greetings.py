@@ -257,7 +257,8 @@ def test_an_upload_that_is_no_greeting_is_named_and_nothing_changes(
 
 
 def test_too_much_is_refused_before_it_is_read(http: Http, spool: Spool) -> None:
-    answer = http("PUT", "/v1/greetings/personal", data=b"x", headers={"Content-Length": "25000001"})
+    answer = http("PUT", "/v1/greetings/personal", data=b"x",
+                  environ_overrides={"CONTENT_LENGTH": "25000001"})
     assert answer.status_code == 413
     assert list(spool.drafts.iterdir()) == []
 
