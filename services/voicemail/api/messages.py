@@ -11,6 +11,7 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from services.voicemail.api.whose import Owner, owner_of
+from services.voicemail.retention import DELETED_KEPT
 from services.voicemail.schemas.messages import (
     COUNT_EXAMPLE,
     MESSAGE_EXAMPLE,
@@ -24,7 +25,6 @@ from services.voicemail.schemas.messages import (
     WhoseMailbox,
 )
 from services.voicemail.spool import Spool
-from services.voicemail.sweeper import DELETED_KEPT
 from shared.api import ApiError, ErrorView, principal, requires
 from shared.database import Database, Row, Transaction
 
