@@ -239,7 +239,7 @@ def test_a_pin_stands_nowhere_in_plain(admin: Database, company: Company) -> Non
 class Api:
     def __init__(self, database: Database, spool: Spool, company: Company) -> None:
         app, api = create_app("voicemail", database=database, title="Voicemail")
-        register(api, database, spool, lambda: None, lambda message: None)
+        register(app, api, database, spool, lambda: None, lambda message: None)
         self._client = app.test_client()
         self._company = company
 
