@@ -201,7 +201,8 @@ def test_a_forgotten_password_is_passed_on_and_tells_nothing(web):
     for login in ("petra61", "nobody-at-all"):
         assert web.ask("/page/forgotten", "POST", {"login": login}).status == 204
     with web.owner.platform() as tx:
-        wishes = tx.rows("SELECT payload FROM routing.outbox WHERE payload ->> 'secret' = 'password' ORDER BY outbox_id")
+        wishes = tx.rows("SELECT payload FROM routing.outbox WHERE payload ->> 'secret' = 'password'"
+                         " ORDER BY outbox_id")
     assert [wish.payload["typed"] for wish in wishes] == ["petra61", "nobody-at-all"]
 
 
