@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -161,10 +162,12 @@ def create_app(service: str, *, database: Database, readiness_checks: Mapping[st
     @app.before_request
     def prepare() -> None:
         g.authenticate = lambda: _authenticated(database)
+        g.began_at = time.perf_counter()
 
     @app.after_request
     def count(response: Response) -> Response:
         metrics.REQUESTS.labels(service, request.endpoint or "none", response.status_code).inc()
+        metrics.REQUEST_S.labels(service).observe(time.perf_counter() - g.began_at)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response

@@ -62,6 +62,7 @@ from shared.settings import stop_start
 log = structlog.get_logger()
 
 ANSWERED = Counter("pbx_routing_questions_total", "Questions of the switch answered", ["step"])
+CALLS_ENDED = Counter("pbx_routing_calls_ended_total", "Calls that ended, by the switch's cause", ["cause"])
 ANSWER_S = Histogram("pbx_routing_answer_seconds", "From the question to the route handed back", buckets=SHORT_TIMES_S)
 
 _EVENTS = (*ends.EVENTS, *registrations.EVENTS)
@@ -236,6 +237,7 @@ class Service:
         if record is None:
             return
         if record["kind"] == "ended":
+            CALLS_ENDED.labels(record["cause"]).inc()
             self._limits.ended(record["call_id"])
             self._ringing.ends(record["call_id"])
             self._pickups.ended(record["call_id"])
