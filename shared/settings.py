@@ -75,6 +75,14 @@ class Environment:
             raise EnvError(f"Environment variable PBX_{name} invalid: {error}; a network is written 10.1.0.0/16") \
                 from error
 
+    def server_address(self, name: str, default: str) -> str:
+        """host:port."""
+        rule = Regexp(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z", error="must be an address such as pbx.example.com:5060")
+        return self._env.str(name, default, validate=rule)
+
+    def is_set(self, name: str) -> bool:
+        return bool(self._env.str(name, ""))
+
     def folder(self, name: str) -> Path:
         """An absolute path to a folder that exists."""
         path: Path = self._env.path(name)

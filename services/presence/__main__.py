@@ -11,7 +11,10 @@ from gevent.event import Event as Flag
 
 from services.presence import settings as presence_settings
 from services.presence.api import make_app
+from services.presence.api.handsets import Addresses
+from services.presence.api.operator import Sources
 from services.presence.calls_up_table import CallsUpTable
+from services.presence.overview.look import Look
 from services.presence.store import person_at, read_people, read_some
 from services.presence.switch_events import SwitchEvents
 from services.presence.tables import CHANNEL, TablesFollowed
@@ -41,7 +44,10 @@ def main() -> None:
         person_at=lambda extension, domain: person_at(database, extension, domain), calls_changed=table.changed)
     followed = TablesFollowed(read_all=presence.read_people, read_some=presence.read_some)
     notices = Notices(config.database_url, CHANNEL, heard=followed.heard, gap=followed.gap)
-    app = make_app(presence, database, {"switch": lambda: client.synced}, config.services)
+    look = Look(database, client, broker_url=config.broker_url, services=config.services)
+    app = make_app(presence, database, {"switch": lambda: client.synced}, config.services,
+                   Sources(database, presence, look, client.api, config.run_folder),
+                   Addresses(config.handsets_sip_server, config.handsets_url))
     try:
         server = serve(app, config.bind, config.http_port)
     except OSError as error:
@@ -50,7 +56,7 @@ def main() -> None:
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.signal_handler(signal.SIGINT, stop.set)
     endless: list[Any] = [*presence.start(), gevent.spawn(table.run), gevent.spawn(followed.run),
-                          gevent.spawn(notices.run)]
+                          gevent.spawn(notices.run), gevent.spawn(look.run)]
     refusal: Any = gevent.spawn(_refusal, client)
     gevent.wait([stop, refusal], count=1)
     if refusal.value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.logs import LEVELS
 from shared.settings import Environment
@@ -17,9 +18,16 @@ class Settings:
     esl_host: str
     esl_port: int
     esl_password: str
+    broker_url: str
+    handsets_sip_server: str
+    """host:port that handsets are told to send their SIP to."""
+    handsets_url: str
+    """Where handsets reach this service's HTTP."""
+    run_folder: Path | None
+    """Where errors are kept for the operator's page."""
     log_level: str
     services: Mapping[str, str]
-    """Where the page asks the other services: name -> http://host:port."""
+    """Where the page asks the other services, and we whether they are ready: name -> http://host:port."""
 
 
 def read(env: Environment) -> Settings:
@@ -30,6 +38,11 @@ def read(env: Environment) -> Settings:
         esl_host=env.text("ESL_HOST", "127.0.0.1"),
         esl_port=env.port("ESL_PORT"),
         esl_password=env.text("ESL_PASSWORD"),
+        broker_url=env.text("BROKER_URL"),
+        handsets_sip_server=env.server_address(
+            "HANDSETS_SIP_SERVER", f"{env.text('SIP_IP', '127.0.0.1')}:{env.text('SIP_INTERNAL_PORT', '5060')}"),
+        handsets_url=env.web_address("HANDSETS_URL", "") or _here(env.port("PRESENCE_HTTP_PORT")),
+        run_folder=env.folder("RUN") if env.is_set("RUN") else None,
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
         services={
             "routing": env.web_address("ROUTING_URL", "http://127.0.0.1:17080"),
@@ -37,3 +50,7 @@ def read(env: Environment) -> Settings:
             "voicemail": env.web_address("VOICEMAIL_URL", "http://127.0.0.1:17082"),
         },
     )
+
+
+def _here(port: int) -> str:
+    return f"http://127.0.0.1:{port}"

@@ -110,6 +110,19 @@ class SwitchEvents:
         return [gevent.spawn(self._sender.run), gevent.spawn(self._reconcile_for_ever),
                 gevent.spawn(self._watch_nights)]
 
+    # -- how it stands, for operators -------------------------------------------------------------
+
+    @property
+    def legs(self) -> tuple[calls_up.Leg, ...]:
+        return self._calls.legs
+
+    @property
+    def devices_registered(self) -> int:
+        return self._registrations.device_count
+
+    def lamp_counts(self) -> dict[str, int]:
+        return {"subscriptions": self._subscriptions.count, "pages": self.feed.page_count}
+
     # -- what the switch tells ------------------------------------------------------------------
 
     def take(self, event: Event) -> None:

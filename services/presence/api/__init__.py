@@ -3,6 +3,8 @@ administrators (their company's) and operators (anyone's).
 
     /v1/watched, /v1/lamps, /v1/lamps/events                          subscriber
     /v1/subscribers/<id>/watched, …/lamps, …/lamps/events             administrator, operator
+    /v1/operator/…                                                    what operators look at (operator.py)
+    /handsets/…                                                       what telephones fetch (handsets.py)
 
 The page for people is in services/presence/web.
 """
@@ -16,7 +18,9 @@ from flask import Flask, Response
 from flask.views import MethodView
 from flask_smorest import Api, Blueprint
 
-from services.presence.api import colleagues
+from services.presence.api import colleagues, handsets, operator
+from services.presence.api.handsets import Addresses
+from services.presence.api.operator import Sources
 from services.presence.feed import TooManyPages
 from services.presence.people import Person
 from services.presence.schemas import (
@@ -36,12 +40,20 @@ from shared.api import ApiError, create_app, principal, requires
 from shared.database import Database, RuleBroken
 
 
-def make_app(presence: SwitchEvents, database: Database, readiness_checks: Mapping[str, Any],
-             services: Mapping[str, str]) -> Flask:
-    """services: addresses of the others, whom the page asks as well."""
+def make_app(
+    presence: SwitchEvents, database: Database, readiness_checks: Mapping[str, Any], services: Mapping[str, str],
+    overview: Sources | None = None, addresses: Addresses | None = None,
+) -> Flask:
+    """services: addresses of the others, whom the page asks as well. overview: what operators look at, addresses: of
+    what handsets fetch; each only where it is served."""
     app, api = create_app("presence", database=database, readiness_checks=readiness_checks)
     _Resources(presence, database).register(api)
     api.register_blueprint(pages.blueprint(database, services))
+    if overview is not None:
+        api.register_blueprint(operator.blueprint(overview))
+    if addresses is not None:
+        api.spec.components.security_scheme("device", {"type": "http", "scheme": "basic"})
+        api.register_blueprint(handsets.blueprint(database, addresses))
     app.wsgi_app = Door(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
