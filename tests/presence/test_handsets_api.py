@@ -108,6 +108,31 @@ def test_nobody_of_another_company_is_in_the_phone_book(office: Office):
     assert {name for name, _ in found.contacts} == {"Fremd Beispiel"}
 
 
+def test_ones_own_contacts_come_first_then_those_of_the_company(office: Office, anna: tuple[str, str]):
+    def add(name: str, owner: int | None, *numbers: tuple[str, str]) -> None:
+        with office.owner.platform() as tx:
+            contact = tx.one("INSERT INTO directory.contacts (company_id, subscriber_id, organisation)"
+                             " VALUES (:company, :owner, :name) RETURNING contact_id",
+                             company=office.company_id, owner=owner, name=name).contact_id
+            for position, (label, number) in enumerate(numbers, start=1):
+                tx.execute("INSERT INTO directory.contact_numbers"
+                           " VALUES (:company, :contact, :position, :label, :number)", company=office.company_id, contact=contact, position=position, label=label, number=number)
+
+    with office.owner.platform() as tx:
+        bernd = tx.one("SELECT subscriber_id FROM directory.subscribers WHERE company_id = :id AND extension = '22'",
+                       id=office.company_id).subscriber_id
+    add("Zum Löwen", office.anna, ("mobile", "+491715550124"), ("fax", "+49305550199"))
+    add("Amt", None, ("work", "+49305550198"))
+    add("Bernds Geheimnis", bernd, ("work", "+49305550197"))
+    found = read_snom(office.ask(SNOM, device=anna).content)
+    assert found.contacts == [("Zum Löwen", "+491715550124"), ("Amt", "+49305550198"), ("Bernd Beispiel", "22"),
+                              ("Clara Beispiel", "23")]
+    book = read_yealink_contacts(office.ask("/handsets/yealink/contacts.xml", device=anna).content)
+    assert [(name, group) for name, _, group in book[:2]] == [("Zum Löwen", "Eigene"), ("Amt", "Firma")]
+    with office.owner.platform() as tx:
+        tx.execute("DELETE FROM directory.contacts WHERE company_id = :company", company=office.company_id)
+
+
 @pytest.mark.parametrize("file", ["805ec0aabbcc.boot", "y000000000000.boot", "something.txt", "805ec0aabb.cfg"])
 def test_a_file_with_nothing_to_say_is_not_there(office: Office, anna: tuple[str, str], file: str):
     assert office.ask(f"/handsets/yealink/{file}", device=anna).status == 404

@@ -49,13 +49,14 @@ def read_configuration(database: Database, handset: Handset, token: str, *, serv
             " WHERE d.company_id = :company AND d.device_id = :device",
             company=handset.company_id, device=handset.device_id, mailbox=MAILBOX_CODE[0])
         names = _watched_names(tx, handset.company_id, row.subscriber_id)
-        company = _company_contacts(tx, handset.company_id, row.subscriber_id)
-        personal: list[Contact] = []
+        colleagues = _colleagues(tx, handset.company_id, row.subscriber_id)
+        contacts = _contacts(tx, handset.company_id, row.subscriber_id)
     return Configuration(
         account=Account(handset.device_id, row.domain, sip_password(token, handset.device_id, row.domain),
                         plain(row.name), row.extension, server),
         lamp_keys=lamp_keys(row.extension, row.lamp_key, row.domain, names),
-        contacts=phone_book(personal, company),
+        contacts=phone_book(
+            [one for one in contacts if one.personal], [*colleagues, *(one for one in contacts if not one.personal)]),
         mailbox_code=(row.mailbox_code or MAILBOX_CODE[1]) if row.has_mailbox else None,
         clock=rule_of(row.time_zone, year), language=row.language, country=row.country,
     )
@@ -69,10 +70,21 @@ def _watched_names(tx: Transaction, company_id: int, subscriber_id: int) -> dict
         company=company_id, subscriber=subscriber_id)}
 
 
-def _company_contacts(tx: Transaction, company_id: int, subscriber_id: int) -> list[Contact]:
+def _colleagues(tx: Transaction, company_id: int, subscriber_id: int) -> list[Contact]:
     return [Contact(row.name, row.extension, personal=False) for row in tx.rows(
         "SELECT s.extension, btrim(s.first_name || ' ' || s.last_name) AS name FROM directory.subscribers s"
         " WHERE s.company_id = :company AND s.subscriber_id <> :subscriber",
+        company=company_id, subscriber=subscriber_id)]
+
+
+def _contacts(tx: Transaction, company_id: int, subscriber_id: int) -> list[Contact]:
+    """The subscriber's own and the company's, an entry for each number; fax machines are not called."""
+    return [Contact(row.name, row.number, personal=row.personal, kind=row.label) for row in tx.rows(
+        "SELECT coalesce(nullif(btrim(c.first_name || ' ' || c.last_name), ''), c.organisation) AS name, n.number,"
+        " n.label, c.subscriber_id IS NOT NULL AS personal FROM directory.contacts c"
+        " JOIN directory.contact_numbers n ON n.company_id = c.company_id AND n.contact_id = c.contact_id"
+        " WHERE c.company_id = :company AND (c.subscriber_id = :subscriber OR c.subscriber_id IS NULL)"
+        " AND n.label <> 'fax'",
         company=company_id, subscriber=subscriber_id)]
 
 
