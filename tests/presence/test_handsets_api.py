@@ -116,7 +116,9 @@ def test_ones_own_contacts_come_first_then_those_of_the_company(office: Office, 
                              company=office.company_id, owner=owner, name=name).contact_id
             for position, (label, number) in enumerate(numbers, start=1):
                 tx.execute("INSERT INTO directory.contact_numbers"
-                           " VALUES (:company, :contact, :position, :label, :number)", company=office.company_id, contact=contact, position=position, label=label, number=number)
+                           " VALUES (:company, :contact, :position, :label, :number)",
+                           company=office.company_id, contact=contact, position=position, label=label,
+                           number=number)
 
     with office.owner.platform() as tx:
         bernd = tx.one("SELECT subscriber_id FROM directory.subscribers WHERE company_id = :id AND extension = '22'",
