@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 import wave
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Caller:
         self.recording = starts_hearing(call)
         self.language = language
         self._stage = stage
-        self._heard = 0
+        self._heard = self._looked = 0
 
     def presses(self, keys: str) -> Caller:
         self._heard = len(Sound.so_far(self.recording).samples)
@@ -86,17 +87,21 @@ class Caller:
         """These prompts one after the other, each from where the one before ended, or from the last key on."""
         for name in names:
             wanted = prompt(self.language, name)[:BEGINNING]
-
-            def heard(wanted: Any = wanted) -> bool:
-                samples = Sound.so_far(self.recording).samples[self._heard:].astype(float)
-                like, at = likeness(samples, wanted)
-                if len(samples) >= len(wanted) and like >= LIKE:
-                    self._heard += at + len(wanted)
-                    return True
-                return False
-
-            self._wait(heard, timeout_s, name)
+            self._looked = self._heard
+            self._wait(partial(self._begins, wanted), timeout_s, name)
         return self
+
+    def _begins(self, wanted: Any) -> bool:
+        """In what is new since the last look, and so much before it as could be its beginning."""
+        samples = Sound.so_far(self.recording).samples[self._looked:].astype(float)
+        if len(samples) < len(wanted):
+            return False
+        like, at = likeness(samples, wanted)
+        if like >= LIKE:
+            self._heard = self._looked + at + len(wanted)
+            return True
+        self._looked += max(0, len(samples) - len(wanted) - RATE // 10)
+        return False
 
     def hears_tone(self, hz: float, seconds: float = 0.4, timeout_s: float = 20) -> Caller:
         def heard() -> bool:
