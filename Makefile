@@ -3,10 +3,10 @@
 
 PBX := ./operations/run
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs call explain apply demo test bench lint pins
+.PHONY: help up down status logs call explain apply demo mail-test test bench faults lint pins
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PBX_SWITCH=simulator|freeswitch|external chooses the switch, FREESWITCH_BIN names its program,"
 	@echo "  PBX_PORTS=27000 moves all ports (a second clone on one machine)."
@@ -36,6 +36,9 @@ apply: ## a company from a file: make apply FILE=company.yaml (PLAN=1 only shows
 	@$(PBX) apply "FILE=$(FILE)" "PLAN=$(PLAN)" "PRUNE=$(PRUNE)" "KEEP=$(KEEP)" "ORDER=$(ORDER)" "DISCARD=$(DISCARD)" \
 		"EXPORT=$(EXPORT)" "SECRETS=$(SECRETS)"
 
+mail-test: ## one mail by the suite's settings, and what the server says to each step: make mail-test TO=you@example.com
+	@$(PBX) mail-test "$(TO)"
+
 demo: ## a call, a voicemail, its mail, the lamps, a click: played and told as a timeline
 	@$(PBX) demo
 
@@ -44,6 +47,9 @@ test: ## lint, unit tests, then every story on the simulator and on FreeSWITCH w
 
 bench: ## measure; writes var/report/bench.json
 	@$(PBX) bench
+
+faults: ## break it on purpose and count what is lost; writes var/report/faults.json (F=click COUNT=5)
+	@$(PBX) faults "F=$(F)" "COUNT=$(COUNT)"
 
 lint: ## ruff, mypy, import-linter
 	@$(PBX) lint

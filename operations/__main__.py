@@ -15,10 +15,12 @@ TARGETS = {
     "call": "operations.click",
     "explain": "operations.explain",
     "timetable": "operations.timetable",
+    "mail-test": "operations.mail_test",
     "apply": "operations.apply",
     "demo": "operations.demo",
     "test": "operations.test_run",
     "bench": "operations.bench",
+    "faults": "operations.faults",
     "lint": "operations.lint",
     "pins": "operations.pins",
 }

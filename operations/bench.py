@@ -7,11 +7,12 @@ stands its peer's, measured in the same run. Takes about half an hour; nothing e
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 from operations import instance, prompts, servers
-from operations.places import REPORT
+from operations.places import REPORT, ROOT, VENV_PYTHON
 from operations.screen import Trouble, say, step
 from operations.test_run import freeswitch_version
 
@@ -38,8 +39,11 @@ def main(words: list[str]) -> int:
     ]
     if real:
         measures += [
+            ("clicks: how fast taken, how soon the telephone is called", lambda: _click(few)),
             ("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)),
             ("calls at 60 a second, through routing and past it", lambda: _routing_capacity(few)),
+            ("from a caller's hang-up to the mail", lambda: _voicemail(few)),
+            ("lamps of 200 handsets and 1,000 pages", lambda: _lamps(few)),
         ]
     else:
         say("  There is no FreeSWITCH on this machine: what needs one is left out.")
@@ -82,16 +86,36 @@ def _apply(few: bool) -> dict[str, Any]:
     return apply.measure(200) if few else apply.measure()
 
 
+def _click(few: bool) -> dict[str, Any]:
+    from tests.bench import click
+
+    return click.measure(2, 10) if few else click.measure()
+
+
 def _routing_capacity(few: bool) -> dict[str, Any]:
     from tests.bench import routing_setup
 
     return {"routing_max_cps": routing_setup.capacity(1, 5) if few else routing_setup.capacity()}
 
 
+def _lamps(few: bool) -> dict[str, Any]:
+    from tests.bench import lamps
+
+    return lamps.measure(few=few)
+
+
 def _routing_setup(few: bool) -> dict[str, Any]:
     from tests.bench import routing_setup
 
     return {"routing_setup_ms": routing_setup.measure(2, 100) if few else routing_setup.measure()}
+
+
+def _voicemail(few: bool) -> dict[str, Any]:
+    """In a process of its own: its telephones are played on gevent."""
+    done = subprocess.run([VENV_PYTHON, "-m", "tests.bench.voicemail", *(["4"] if few else [])], cwd=ROOT,
+                          stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def _cpu() -> str:

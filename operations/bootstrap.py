@@ -56,6 +56,10 @@ PACKAGES: tuple[tuple[str, Callable[[], bool]], ...] = (
     ("asterisk-core-sounds-en-wav", _any("/usr/share/asterisk/sounds/en*/beep.wav")),
     ("asterisk-moh-opsound-wav", _any("/usr/share/asterisk/moh/*.wav")),
 )
+# Only for `make test`: the browser that looks at the web page. Ubuntu has it as a snap, which no script should install.
+PACKAGES_FOR_TESTS: tuple[tuple[str, Callable[[], bool]], ...] = (
+    ("chromium", lambda: _command("chromium", "chromium-browser", "google-chrome")() or not _is_debian()),
+)
 # Only to make the virtual environment (psycopg2 is compiled).
 PACKAGES_FOR_VENV: tuple[tuple[str, Callable[[], bool]], ...] = (
     ("python3-venv", _can_make_venv),
@@ -67,8 +71,15 @@ PACKAGES_FOR_VENV: tuple[tuple[str, Callable[[], bool]], ...] = (
 )
 
 
-def missing_packages(for_venv: bool) -> list[str]:
-    wanted = PACKAGES + (PACKAGES_FOR_VENV if for_venv else ())
+def _is_debian() -> bool:
+    try:
+        return "ID=debian" in Path("/etc/os-release").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+
+
+def missing_packages(for_venv: bool, for_tests: bool) -> list[str]:
+    wanted = PACKAGES + (PACKAGES_FOR_VENV if for_venv else ()) + (PACKAGES_FOR_TESTS if for_tests else ())
     return [package for package, is_there in wanted if not is_there()]
 
 
@@ -183,14 +194,14 @@ def one_at_a_time() -> Iterator[None]:
 
 def prepare(target: str) -> None:
     prepare_var()
-    for_venv = not venv_is_complete()
-    needed = [] if target in WITHOUT_PACKAGES and not for_venv else missing_packages(for_venv)
+    for_venv, for_tests = not venv_is_complete(), target == "test"
+    needed = [] if target in WITHOUT_PACKAGES and not for_venv else missing_packages(for_venv, for_tests)
     if not needed and not for_venv:
         return
     with one_at_a_time():
-        if needed := missing_packages(for_venv):
+        if needed := missing_packages(for_venv, for_tests):
             install_packages(needed)
-            still = missing_packages(for_venv)
+            still = missing_packages(for_venv, for_tests)
             # A python3-dev or python3-venv of the system does not serve a Python from elsewhere.
             if still and "python3-venv" not in still:
                 still = [package for package in still if package != "python3-dev"]

@@ -214,11 +214,14 @@ def _ensure_person(cursor: Any, company: Company, company_id: int, site_id: int,
                    (person.number, company_id, site_id, subscriber_id))
     for device in person.devices:
         digest = f"{device}:{company.sip_domain}:{known['devices'][device]}".encode()
-        # The secrets file is the truth: if it was made anew, the devices get the new passwords.
+        # The secrets file is the truth: if it was made anew, the devices get the new passwords, but for those that
+        # somebody gave a token since.
         cursor.execute(
             "INSERT INTO directory.devices (company_id, device_id, subscriber_id, label, sip_ha1, lamp_key)"
             " VALUES (%(company)s, %(device)s, %(subscriber)s, %(label)s, %(ha1)s, %(key)s)"
-            " ON CONFLICT (device_id) DO UPDATE SET sip_ha1 = %(ha1)s, lamp_key = %(key)s",
+            " ON CONFLICT (device_id) DO UPDATE SET lamp_key = %(key)s, sip_ha1 = CASE"
+            " WHEN EXISTS (SELECT FROM directory.device_tokens t WHERE t.device_id = %(device)s)"
+            " THEN devices.sip_ha1 ELSE %(ha1)s END",
             {"company": company_id, "device": device, "subscriber": subscriber_id,
              "label": "Softphone" if device.endswith("-soft") else "Tischtelefon",
              "ha1": hashlib.md5(digest, usedforsecurity=False).hexdigest(), "key": known["lamp_keys"][device]})

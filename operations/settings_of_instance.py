@@ -14,7 +14,7 @@ from operations.secrets_file import keep_secrets
 
 PORTS_OF_INSTANCE = {
     "dev": 0, "test-simulator": 100, "test-freeswitch": 200, "bench": 300, "test-simulator-2": 400,
-    "test-freeswitch-2": 500,
+    "test-freeswitch-2": 500, "faults": 700,
 }
 SWITCHES = ("freeswitch", "simulator", "external")
 
@@ -24,8 +24,10 @@ MAY_BE_GIVEN = (
     "PBX_TRUNK_HOST", "PBX_TRUNK_PORT",
     "PBX_ESL_HOST", "PBX_ESL_PORT", "PBX_ESL_PASSWORD",
     "PBX_HOME_COUNTRY", "PBX_CALLS_FIRST", "PBX_CALLBACK_DIAL_WITHIN_S", "PBX_CALLBACK_KEEP_DAYS",
+    "PBX_CALLBACK_WEBHOOK_NETWORKS", "PBX_CALLBACK_ALLOWED_ORIGINS",
     "PBX_SMTP_HOST", "PBX_SMTP_PORT", "PBX_SMTP_USER", "PBX_SMTP_PASSWORD", "PBX_SMTP_TLS", "PBX_MAIL_FROM",
-    "PBX_PUBLIC_URL",
+    "PBX_MAIL_LARGEST_MB", "PBX_PUBLIC_URL", "PBX_ROUTING_URL", "PBX_CALLBACK_URL", "PBX_VOICEMAIL_URL",
+    "PBX_VOICEMAIL_PUBLIC_URL", "PBX_HANDSETS_SIP_SERVER", "PBX_HANDSETS_URL",
 )
 
 # Everything of an instance that listens, and for what; (variable, purpose, UDP too).
@@ -54,6 +56,8 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
     audio = {"dev": 2000}.get(name, 1000)
     rtp = places.ports_base() + 3000 + (0 if name == "dev" else 2000 + 10 * (PORTS_OF_INSTANCE[name] - 100))
     database = servers.database_name(name)
+    bound_to = given.get("PBX_BIND", "127.0.0.1")
+    here = "127.0.0.1" if bound_to == "0.0.0.0" else bound_to
     keys = keep_secrets(run / "keys.json", ["esl", "directory"])
     values = {
         "PBX_INSTANCE": name,
@@ -71,6 +75,12 @@ def settings(name: str, run: Path, switch: str, given: Mapping[str, str]) -> dic
         "PBX_CALLBACK_HTTP_PORT": str(base + 81),
         "PBX_VOICEMAIL_HTTP_PORT": str(base + 82),
         "PBX_PRESENCE_HTTP_PORT": str(base + 83),
+        "PBX_ROUTING_URL": f"http://{here}:{base + 80}",
+        "PBX_CALLBACK_URL": f"http://{here}:{base + 81}",
+        "PBX_VOICEMAIL_URL": f"http://{here}:{base + 82}",
+        # A suite on one machine for trying things out: so may be the receiver of its notices.
+        "PBX_CALLBACK_WEBHOOK_NETWORKS": "127.0.0.0/8",
+        "PBX_CALLBACK_ALLOWED_ORIGINS": "http://127.0.0.1:8000,http://localhost:8000",
         "PBX_ROUTING_CALL_PORT": str(base + 84),
         "PBX_ROUTING_CALL_PORT_2": str(base + 87),
         "PBX_VOICEMAIL_CALL_PORT": str(base + 85),

@@ -35,7 +35,8 @@ def table(running: Instance) -> str:
                           ("presence", "lamps")):
         url = running.url(service)
         rows.append((service, f"{url}   {what}; its API: {url}/openapi.json"))
-    rows += [("Mail", env["PBX_MAILDIR"]), ("Logs", f"{running.run}/logs")]
+    rows += [("Web page", f"{running.url('presence')}/   log in with a token from below"), ("Mail", env["PBX_MAILDIR"]),
+             ("Logs", f"{running.run}/logs")]
     if running.switch == "freeswitch":
         rows += [
             ("", ""),

@@ -19,9 +19,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import structlog
@@ -160,10 +162,12 @@ def create_app(service: str, *, database: Database, readiness_checks: Mapping[st
     @app.before_request
     def prepare() -> None:
         g.authenticate = lambda: _authenticated(database)
+        g.began_at = time.perf_counter()
 
     @app.after_request
     def count(response: Response) -> Response:
         metrics.REQUESTS.labels(service, request.endpoint or "none", response.status_code).inc()
+        metrics.REQUEST_S.labels(service).observe(time.perf_counter() - g.began_at)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
@@ -214,6 +218,23 @@ def token_of_request() -> str:
     """The bearer token as it was sent; '' when there is none."""
     match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
     return match.group(1) if match else ""
+
+
+def client_address() -> str:
+    """Who asks, as an address: what wrong attempts are counted by.
+
+    A proxy on this machine says for whom it asks: the last entry is the one it added itself.
+    """
+    address = request.remote_addr or ""
+    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return told if told and _is_loopback(address) else address
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _authenticated(database: Database) -> Principal:

@@ -75,6 +75,8 @@ class Leg:
     caller_number: str | None = None
     caller_name: str | None = None
     destination: str | None = None
+    caller_withheld: bool = True
+    """He withholds who he is, or nobody can tell: the list of channels does not say."""
 
     @property
     def is_up(self) -> bool:
@@ -119,6 +121,9 @@ def news_of(event: Headers) -> LegNews:
             caller_number=event.get("Caller-Caller-ID-Number"),
             caller_name=event.get("Caller-Caller-ID-Name"),
             destination=event.get("Caller-Destination-Number"),
+            # switch_caller.c switch_caller_profile_event_set_data writes both on every event of a channel.
+            caller_withheld=event.get("Caller-Privacy-Hide-Number") != "false"
+            or event.get("Caller-Privacy-Hide-Name") != "false",
         ),
         sequence=int(event.require("Event-Sequence")),
         switch_run=event.require("Core-UUID"),
@@ -224,6 +229,8 @@ class CallsUp:
         changed: set[str] = set()
         for leg_uuid, known in list(self._up.items()):
             row = rows.pop(leg_uuid, None)
+            if row is not None:
+                row = replace(row, caller_withheld=known.leg.caller_withheld)
             if known.heard_at > max(list_knows_until, self._gap_at):
                 continue
             if row is None:

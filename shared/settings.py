@@ -6,8 +6,10 @@ names and meanings are listed in the README, "Settings".
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -17,6 +19,8 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 T = TypeVar("T")
 
 _PORT = Range(min=1, max=65535, error="must be a port, 1 to 65535")
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 def stop_start(reason: str) -> NoReturn:
@@ -54,6 +58,30 @@ class Environment:
         """http:// or https://, without a closing slash."""
         rule = Regexp(r"\Ahttps?://[^\s/?#]+(/[^\s?#]*)?\Z", error="must be an address such as https://pbx.example.com")
         return self._env.str(name, default, validate=rule).rstrip("/")
+
+    def web_origins(self, name: str) -> tuple[str, ...]:
+        """Comma-separated, as a browser sends them in Origin: https://crm.example.com; none if unset."""
+        found = tuple(part.strip() for part in self._env.str(name, "").split(",") if part.strip())
+        if wrong := [one for one in found if not _ORIGIN.fullmatch(one)]:
+            raise EnvError(f"Environment variable PBX_{name} invalid: {wrong[0]} is not an origin such as"
+                           " https://crm.example.com, without a path")
+        return found
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Comma-separated: 10.1.0.0/16, fd00::/8; none if unset."""
+        try:
+            return tuple(ip_network(part.strip()) for part in self._env.str(name, "").split(",") if part.strip())
+        except ValueError as error:
+            raise EnvError(f"Environment variable PBX_{name} invalid: {error}; a network is written 10.1.0.0/16") \
+                from error
+
+    def server_address(self, name: str, default: str) -> str:
+        """host:port."""
+        rule = Regexp(r"\A[A-Za-z0-9.-]{1,253}:[0-9]{1,5}\Z", error="must be an address such as pbx.example.com:5060")
+        return self._env.str(name, default, validate=rule)
+
+    def is_set(self, name: str) -> bool:
+        return bool(self._env.str(name, ""))
 
     def folder(self, name: str) -> Path:
         """An absolute path to a folder that exists."""

@@ -215,10 +215,14 @@ def park(channel: Channel, data: str = "") -> None:
     channel.set_variable("park_timeout", None)
     channel.controlled = True
     channel.event("CHANNEL_PARK")
+
+    def released() -> bool:
+        while channel.digits:
+            channel.take_key()  # nobody waits for it; who listens to the leg's events hears of it
+        return not channel.controlled
+
     try:
-        over = not channel.wait(
-            lambda: not channel.controlled, timeout_s=leading_int(seconds) if leading_int(seconds) > 0 else None
-        )
+        over = not channel.wait(released, timeout_s=leading_int(seconds) if leading_int(seconds) > 0 else None)
         if over:
             channel.hangup(causes.named(cause))
     finally:

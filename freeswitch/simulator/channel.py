@@ -358,15 +358,20 @@ class Channel:
 
     def key_pressed(self, digit: str) -> None:
         """A key arrived from this leg's telephone; a bridge passes it on."""
-        self.event("DTMF", **{"DTMF-Digit": digit, "DTMF-Duration": "2000", "DTMF-Source": "RTP"})
         self.digits.append(digit)
         self.pass_keys_on()
         self.changed()
 
+    def take_key(self) -> str:
+        """switch_channel_dequeue_dtmf (switch_channel.c): the event comes when somebody takes the key, not before."""
+        digit = self.digits.popleft()
+        self.event("DTMF", **{"DTMF-Digit": digit, "DTMF-Duration": "2000", "DTMF-Source": "RTP"})
+        return digit
+
     def pass_keys_on(self) -> None:
         """audio_bridge_thread (switch_ivr_bridge.c): what is in the queue goes to the other leg."""
         while self.partner is not None and self.digits:
-            digit = self.digits.popleft()
+            digit = self.take_key()
             if self.partner.telephone is not None:
                 self.partner.telephone.key_arrived(digit)
 

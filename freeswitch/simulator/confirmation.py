@@ -35,7 +35,7 @@ class Confirmation:
     def given(self) -> bool:
         """Each key that is not it is asked again for: so only the last one counts."""
         while self._channel.digits:
-            if self._channel.digits.popleft() == self._key:
+            if self._channel.take_key() == self._key:
                 return True
         return False
 

@@ -62,7 +62,7 @@ def play(channel: Channel, file: str, stop_at: str | None = None) -> tuple[str, 
         while channel.digits and stop_at is not None:
             if stop_at == "any":
                 return True
-            key = channel.digits.popleft()
+            key = channel.take_key()
             if key in stop_at:
                 return True
             key = ""
@@ -197,7 +197,7 @@ class _Recording:
     def _terminated(self) -> bool:
         terminators = _terminators(self._channel)
         while self._channel.digits:
-            key = self._channel.digits.popleft()
+            key = self._channel.take_key()
             if key in terminators:
                 self._channel.set_variable("playback_terminator_used", key)
                 return True
@@ -294,7 +294,7 @@ def _read(
         if not channel.wait(lambda: bool(channel.digits), timeout_s=pause_ms / 1000):
             result = "timeout"
             break
-        key = channel.digits.popleft()
+        key = channel.take_key()
         if terminators and terminators != "none" and key in terminators:
             channel.set_variable("read_terminator_used", key)
             break

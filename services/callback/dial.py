@@ -6,6 +6,8 @@ dies in between, a reply that does not come, none of them leads to a second comm
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
@@ -14,7 +16,7 @@ import structlog
 from services.callback import readings, store
 from services.callback.attempt import Fact, Observation, after
 from services.callback.first_leg import Errand, originate
-from shared.database import Database
+from shared.database import Database, DatabaseUnavailable
 from shared.dialling import UndiallableError
 from shared.esl.commands import Command
 from shared.esl.errors import CommandRejected, EslError, NotConnected, UnsafeArgument
@@ -22,20 +24,31 @@ from shared.logs import masked
 
 log = structlog.get_logger()
 
+CLAIM_HOLDS_S = 5.0
+"""The command leaves within this time or not at all; follow.py takes it for lost only later."""
+
 
 class Switch(Protocol):
     def send(self, command: Command) -> object: ...
 
 
-def dial(attempt_id: UUID, database: Database, switch: Switch, within_s: int) -> None:
-    """Raises DatabaseUnavailable only while nothing has been claimed: then the task may come again."""
+def dial(attempt_id: UUID, database: Database, switch: Switch, within_s: int,
+         clock: Callable[[], float] = time.monotonic) -> None:
+    """Raises DatabaseUnavailable only while nothing has been claimed: then the task may come again.
+
+    clock: seconds that also pass while this process stands still.
+    """
+    began_s = clock()
     with database.platform() as tx:
         errand = store.claim(tx, attempt_id, within_s)
     if errand is None:
         log.info("attempt not dialled: taken before, cancelled, or too old", attempt_id=str(attempt_id))
         return
-    seen = _command(errand, switch)
+    # A process that stood still in between would ring a telephone for a call that was given up meanwhile.
+    stood_still = clock() - began_s > CLAIM_HOLDS_S
+    seen = Observation(Fact.NOT_SENT) if stood_still else _command(errand, switch)
     if seen is None:
+        _end_if_cancelled(attempt_id, database)
         return
     with database.platform() as tx:
         followed = store.lock(tx, attempt_id)
@@ -45,6 +58,15 @@ def dial(attempt_id: UUID, database: Database, switch: Switch, within_s: int) ->
         if progress is not followed.progress:
             store.save(tx, attempt_id, progress)
     log.warning("attempt not dialled", attempt_id=str(attempt_id), state=progress.state, reason=progress.reason)
+
+
+def _end_if_cancelled(attempt_id: UUID, database: Database) -> None:
+    """The command and a cancel may have crossed; the events say so too, if somebody hears them."""
+    try:
+        with database.platform() as tx:
+            store.hang_up_if_cancelled(tx, attempt_id)
+    except DatabaseUnavailable as error:
+        log.warning("not looked whether it was cancelled", attempt_id=str(attempt_id), reason=str(error))
 
 
 def _command(errand: Errand, switch: Switch) -> Observation | None:

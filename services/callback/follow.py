@@ -9,7 +9,7 @@ away for good.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import gevent
@@ -49,10 +49,13 @@ COMMAND_MAY_CROSS_S = 15.0
 
 class Follower:
     def __init__(self, database: Database, host: str, port: int, password: str, *, dial_within_s: int,
-                 keep_days: int, reconnect_delay_s: tuple[float, float] = (0.5, 10.0)) -> None:
+                 keep_days: int, moved_on: Callable[[], None] = lambda: None,
+                 reconnect_delay_s: tuple[float, float] = (0.5, 10.0)) -> None:
+        """moved_on: an attempt is in another state than before, and that is committed."""
         self._database = database
         self._dial_within_s = dial_within_s
         self._keep_days = keep_days
+        self._moved_on = moved_on
         self._look_at_all = False
         self._wake = gevent.event.Event()
         self._sweeper: gevent.Greenlet[[], None] | None = None
@@ -111,22 +114,27 @@ class Follower:
             seen = readings.read(event, followed.first_legs)
             if seen is None:
                 return
-            self._apply(tx, followed, seen)
+            moved = self._apply(tx, followed, seen)
+        if moved:
+            self._moved_on()
         if must_hang_up(followed.progress.state, seen):
             self.hang_up(followed.first_legs)
 
-    def _apply(self, tx: Transaction, followed: Followed, seen: Observation) -> None:
+    def _apply(self, tx: Transaction, followed: Followed, seen: Observation) -> bool:
+        """Whether its state is another one now."""
         progress = after(followed.progress, seen)
         if progress is followed.progress:
-            return
+            return False
         store.save(tx, followed.attempt_id, progress)
-        if progress.state is not followed.progress.state:
-            log.info(
-                "attempt moved on", attempt_id=str(followed.attempt_id), fact=seen.fact,
-                state=progress.state, reason=progress.reason,
-            )
-            if progress.state in FINAL or progress.state is State.UNKNOWN:
-                SETTLED.labels(progress.state.value, progress.reason or "").inc()
+        if progress.state is followed.progress.state:
+            return False
+        log.info(
+            "attempt moved on", attempt_id=str(followed.attempt_id), fact=seen.fact,
+            state=progress.state, reason=progress.reason,
+        )
+        if progress.state in FINAL or progress.state is State.UNKNOWN:
+            SETTLED.labels(progress.state.value, progress.reason or "").inc()
+        return True
 
     # -- what events do not tell ------------------------------------------------------------------
 
@@ -191,9 +199,12 @@ class Follower:
     def _observe(self, attempt_id: UUID, seen: Observation) -> None:
         with self._database.platform() as tx:
             followed = store.lock(tx, attempt_id)
-            if followed is not None:
-                store.note_checked(tx, attempt_id)
-                self._apply(tx, followed, seen)
+            if followed is None:
+                return
+            store.note_checked(tx, attempt_id)
+            moved = self._apply(tx, followed, seen)
+        if moved:
+            self._moved_on()
 
     def _end_legs(self, attempt_id: UUID) -> None:
         with self._database.platform() as tx:

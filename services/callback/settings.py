@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.callback.receivers import Network
 from shared.logs import LEVELS
 from shared.settings import Environment
 
@@ -22,6 +23,10 @@ class Settings:
     """Nobody wants his telephone to ring for a click of minutes ago."""
     keep_days: int
     """How long attempts, and with them their keys, are kept."""
+    webhook_networks: tuple[Network, ...]
+    """Besides the internet over TLS, notices may go there."""
+    allowed_origins: tuple[str, ...]
+    """Whose web pages may call this service from a browser."""
 
 
 def read(env: Environment) -> Settings:
@@ -36,4 +41,6 @@ def read(env: Environment) -> Settings:
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
         dial_within_s=env.whole_number("CALLBACK_DIAL_WITHIN_S", 60, at_least=5, at_most=600),
         keep_days=env.whole_number("CALLBACK_KEEP_DAYS", 30, at_least=1, at_most=3650),
+        webhook_networks=env.networks("CALLBACK_WEBHOOK_NETWORKS"),
+        allowed_origins=env.web_origins("CALLBACK_ALLOWED_ORIGINS"),
     )

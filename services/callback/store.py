@@ -205,6 +205,14 @@ def set_to_be_hung_up(tx: Transaction, attempt_id: UUID, due: bool) -> None:
     )
 
 
+def hang_up_if_cancelled(tx: Transaction, attempt_id: UUID) -> bool:
+    """A leg may be up although the attempt was called off: somebody is to look after it."""
+    return bool(tx.execute(
+        "UPDATE callback.attempts SET to_be_hung_up = true WHERE attempt_id = :id AND state = 'cancelled'",
+        id=str(attempt_id),
+    ))
+
+
 def under_way(tx: Transaction) -> list[Row]:
     """What is not settled or has legs to be ended: attempt_id, state, to_be_hung_up, age_s, unchecked_s, settled_s."""
     return tx.rows(
@@ -234,7 +242,7 @@ _VIEW = """
         a.reason, s.language, a.created_at,
         ARRAY(SELECT l.device_id FROM callback.first_legs l WHERE l.attempt_id = a.attempt_id
               ORDER BY l.device_id) AS devices,
-        (SELECT jsonb_agg(jsonb_build_object('state', c.state, 'at', c.at) ORDER BY c.change_id)
+        (SELECT jsonb_agg(jsonb_build_object('id', c.change_id, 'state', c.state, 'at', c.at) ORDER BY c.change_id)
          FROM callback.changes c WHERE c.attempt_id = a.attempt_id) AS history
     FROM callback.attempts a
     JOIN directory.subscribers s ON s.company_id = a.company_id AND s.subscriber_id = a.subscriber_id
@@ -270,3 +278,49 @@ def page(
         **({"subscriber_id": subscriber_id} if subscriber_id is not None else {}),
         **({"before": str(before)} if before is not None else {}),
     )
+
+
+# -- changes, for the event stream ---------------------------------------------------------------------
+
+_LONGEST_TRANSACTION_S = 8
+"""A statement takes 5 s at most (shared/database.py), and whoever writes a change commits right after it."""
+
+
+def settled_change(tx: Transaction) -> int:
+    """The change up to which none can appear any more: a number is given some time before its commit."""
+    return int(tx.one(
+        "SELECT coalesce((SELECT change_id FROM callback.changes"
+        f" WHERE at < clock_timestamp() - interval '{_LONGEST_TRANSACTION_S} seconds'"
+        " ORDER BY change_id DESC LIMIT 1), 0) AS change_id"
+    ).change_id)
+
+
+def changes_after(tx: Transaction, change_id: int) -> list[Row]:
+    """change_id, attempt_id, company_id, subscriber_id of what others may see, in order."""
+    return tx.rows(
+        "SELECT c.change_id, c.attempt_id::text, c.company_id, a.subscriber_id FROM callback.changes c"
+        " JOIN callback.attempts a ON a.attempt_id = c.attempt_id"
+        " WHERE c.change_id > :change_id AND c.state <> 'dialling' ORDER BY c.change_id LIMIT 10000",
+        change_id=change_id,
+    )
+
+
+def views(tx: Transaction, attempt_ids: Sequence[str]) -> list[Row]:
+    return tx.rows(_VIEW + "WHERE a.attempt_id = ANY (CAST(:ids AS uuid[]))", ids=list(attempt_ids))
+
+
+def changed_since(
+    tx: Transaction, company_id: int | None, subscriber_id: int | None, change_id: int | None
+) -> list[Row]:
+    """Oldest first: what is under way, and what moved on after this change; None: only the first."""
+    moved = "" if change_id is None else (
+        " OR a.attempt_id IN (SELECT c.attempt_id FROM callback.changes c WHERE c.change_id > :change_id)")
+    of_company = "" if company_id is None else "a.company_id = :company_id AND "
+    of_subscriber = "" if subscriber_id is None else "a.subscriber_id = :subscriber_id AND "
+    rows = tx.rows(
+        f"{_VIEW} WHERE {of_company}{of_subscriber}(a.{_UNDER_WAY}{moved}) ORDER BY a.created_at DESC LIMIT 1000",
+        **({} if company_id is None else {"company_id": company_id}),
+        **({} if subscriber_id is None else {"subscriber_id": subscriber_id}),
+        **({} if change_id is None else {"change_id": change_id}),
+    )
+    return rows[::-1]

@@ -1,4 +1,5 @@
-"""The Celery worker of `callback.dial`: takes attempts up and gives the switch their one command.
+"""The Celery worker of `callback.dial` and `callback.webhook`: takes attempts up and gives the switch their one
+command; tells receivers how calls go.
 
 python -m services.callback.worker
 """
@@ -12,6 +13,9 @@ from celery import Celery, Task
 from services.callback.ask import DIAL_QUEUE, DIAL_TASK
 from services.callback.dial import dial
 from services.callback.settings import Settings, read
+from services.callback.tell import TOGETHER, Teller
+from services.callback.webhooks import QUEUE as WEBHOOK_QUEUE
+from services.callback.webhooks import TASK as WEBHOOK_TASK
 from shared import logs
 from shared.broker import celery_app
 from shared.database import Database, DatabaseUnavailable, wait_until_reachable
@@ -25,7 +29,8 @@ _SWITCH_WAIT_S = 5.0
 
 
 def build(settings: Settings, database: Database, client: InboundClient) -> Celery:
-    app = celery_app("callback", settings.broker_url, [DIAL_QUEUE])
+    app = celery_app("callback", settings.broker_url, [DIAL_QUEUE, WEBHOOK_QUEUE])
+    teller = Teller(database, settings.webhook_networks)
 
     @app.task(name=DIAL_TASK, bind=True, max_retries=None)
     def dial_attempt(task: Task, attempt_id: str) -> None:
@@ -35,6 +40,13 @@ def build(settings: Settings, database: Database, client: InboundClient) -> Cele
             raise task.retry(countdown=_AGAIN_AFTER_S)
         try:
             dial(UUID(attempt_id), database, client, settings.dial_within_s)
+        except DatabaseUnavailable as error:
+            raise task.retry(countdown=_AGAIN_AFTER_S, exc=error) from error
+
+    @app.task(name=WEBHOOK_TASK, bind=True, max_retries=None)
+    def tell_receiver(task: Task, delivery_id: str) -> None:
+        try:
+            teller.tell(UUID(delivery_id))
         except DatabaseUnavailable as error:
             raise task.retry(countdown=_AGAIN_AFTER_S, exc=error) from error
 
@@ -53,7 +65,8 @@ def main() -> None:
     except AuthenticationFailed as error:
         stop_start(str(error))
     build(settings, database, client).worker_main([
-        "worker", "--queues", DIAL_QUEUE, "--pool", "gevent", "--concurrency", str(DIALS_TOGETHER),
+        "worker", "--queues", f"{DIAL_QUEUE},{WEBHOOK_QUEUE}", "--pool", "gevent",
+        "--concurrency", str(DIALS_TOGETHER + TOGETHER),
         "--hostname", "callback@%h", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
     ])
 

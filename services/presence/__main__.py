@@ -11,14 +11,19 @@ from gevent.event import Event as Flag
 
 from services.presence import settings as presence_settings
 from services.presence.api import make_app
+from services.presence.api.handsets import Addresses
+from services.presence.api.operator import Sources
 from services.presence.calls_up_table import CallsUpTable
-from services.presence.store import read_people
+from services.presence.overview.look import Look
+from services.presence.store import person_at, read_people, read_some
 from services.presence.switch_events import SwitchEvents
+from services.presence.tables import CHANNEL, TablesFollowed
 from shared import logs, settings
 from shared.api import serve
 from shared.database import Database, wait_until_reachable
 from shared.esl.client import InboundClient
 from shared.esl.errors import AuthenticationFailed
+from shared.notices import Notices
 from shared.watchdog import beat
 
 log = structlog.get_logger()
@@ -33,8 +38,16 @@ def main() -> None:
     client = InboundClient(config.esl_host, config.esl_port, config.esl_password, name="presence")
     table: CallsUpTable = CallsUpTable(
         database, legs_of=lambda subscriber_id: presence.board.legs_of(subscriber_id), in_step=lambda: client.synced)
-    presence = SwitchEvents(client, read_people=lambda: read_people(database), calls_changed=table.changed)
-    app = make_app(presence, database, {"switch": lambda: client.synced})
+    presence = SwitchEvents(
+        client, read_people=lambda: read_people(database),
+        read_some=lambda company_id, people: read_some(database, company_id, people),
+        person_at=lambda extension, domain: person_at(database, extension, domain), calls_changed=table.changed)
+    followed = TablesFollowed(read_all=presence.read_people, read_some=presence.read_some)
+    notices = Notices(config.database_url, CHANNEL, heard=followed.heard, gap=followed.gap)
+    look = Look(database, client, broker_url=config.broker_url, services=config.services)
+    app = make_app(presence, database, {"switch": lambda: client.synced}, config.services,
+                   Sources(database, presence, look, client.api, config.run_folder),
+                   Addresses(config.handsets_sip_server, config.handsets_url))
     try:
         server = serve(app, config.bind, config.http_port)
     except OSError as error:
@@ -42,7 +55,8 @@ def main() -> None:
     stop = Flag()
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.signal_handler(signal.SIGINT, stop.set)
-    endless: list[Any] = [*presence.start(), gevent.spawn(table.run)]
+    endless: list[Any] = [*presence.start(), gevent.spawn(table.run), gevent.spawn(followed.run),
+                          gevent.spawn(notices.run), gevent.spawn(look.run)]
     refusal: Any = gevent.spawn(_refusal, client)
     gevent.wait([stop, refusal], count=1)
     if refusal.value:

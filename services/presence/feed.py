@@ -1,19 +1,21 @@
 """The event stream: each open page gets its list as a snapshot, then what changes in it.
 
-A page's backlog is the set of positions that changed since it was last written to, eight at most: a slow
-reader skips what is past and can never fill memory.
+A page's backlog is the set of positions that changed since it was last written to, eight and the night service at
+most: a slow reader skips what is past and can never fill memory.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gevent.event import Event as Flag
 
 from services.presence.board import Board
+from services.presence.lamps import NIGHT
+from services.presence.people import Person
 from shared.metrics import Gauge
 
 PING_EVERY_S = 15.0
@@ -31,7 +33,8 @@ class Page:
 
     def __init__(self, watcher_id: int) -> None:
         self.watcher_id = watcher_id
-        self.changed: set[int] = set()
+        self.changed: set[int | str] = set()
+        """Positions, and NIGHT."""
         self.list_changed = True
         self.something = Flag()
 
@@ -57,11 +60,28 @@ class Feed:
                 page.changed.add(position)
                 page.something.set()
 
-    def lists_changed(self) -> None:
-        for pages in self._pages.values():
-            for page in pages:
+    def night_changed(self, site_id: int) -> None:
+        for watcher_id, pages in self._pages.items():
+            watcher = self._board.people.person(watcher_id)
+            if watcher is not None and watcher.site_id == site_id:
+                for page in pages:
+                    page.changed.add(NIGHT)
+                    page.something.set()
+
+    def lists_changed(self, watcher_ids: Iterable[int] | None = None) -> None:
+        """Of these watchers; None: of all."""
+        for watcher_id in list(self._pages) if watcher_ids is None else watcher_ids:
+            for page in self._pages.get(watcher_id, ()):
                 page.list_changed = True
                 page.something.set()
+
+    def night_of(self, watcher_id: int) -> dict[str, Any] | None:
+        """The night service of his site; None where none is set up."""
+        watcher = self._board.people.person(watcher_id)
+        site = self._board.people.site_of(watcher) if watcher is not None else None
+        if site is None or not site.night.target:
+            return None
+        return {"site_id": site.site_id, "site": site.name, "on": self._board.is_night_at(site.site_id)}
 
     def stream(self, watcher_id: int, *, ping_every_s: float = PING_EVERY_S) -> Iterator[str]:
         """Server-sent events, for ever; closing the iterator ends the subscription. Raises TooManyPages."""
@@ -73,23 +93,25 @@ class Feed:
         # Known to the feed only from its first step on: an iterator nobody starts is never closed either.
         self._pages.setdefault(page.watcher_id, []).append(page)
         PAGES.set(self.page_count)
-        shown: dict[int, dict[str, Any]] | None = None
+        shown: dict[int | str, Any] | None = None
         try:
             while True:
                 page.something.clear()
                 if page.list_changed:
                     page.list_changed = False
                     page.changed.clear()
-                    lamps = {lamp["position"]: lamp for lamp in self.lamps_of(page.watcher_id)}
-                    if lamps != shown:
-                        shown = lamps
-                        yield self._message("snapshot", {"lamps": list(lamps.values())})
+                    lamps = self.lamps_of(page.watcher_id)
+                    night = self.night_of(page.watcher_id)
+                    now: dict[int | str, Any] = {lamp["position"]: lamp for lamp in lamps} | {NIGHT: night}
+                    if now != shown:
+                        shown = now
+                        yield self._message("snapshot", {"lamps": lamps, "night_service": night})
                 elif page.changed:
-                    position = page.changed.pop()
-                    lamp = self._lamp(page.watcher_id, position)
-                    if shown is not None and shown.get(position) != lamp:
-                        shown[position] = lamp
-                        yield self._message("lamp", lamp)
+                    which = page.changed.pop()
+                    one = self.night_of(page.watcher_id) if which == NIGHT else self._lamp(page.watcher_id, int(which))
+                    if shown is not None and shown.get(which) != one:
+                        shown[which] = one
+                        yield self._message("night_service" if which == NIGHT else "lamp", one)
                 elif not page.something.wait(ping_every_s):
                     yield ": ping\n\n"
         finally:
@@ -104,20 +126,27 @@ class Feed:
         PAGES.set(self.page_count)
 
     def _lamp(self, watcher_id: int, position: int) -> dict[str, Any]:
+        watcher = self._board.people.person(watcher_id)
         person = self._board.people.watched_by(watcher_id).get(position)
-        if person is None:
+        if person is None or watcher is None:
             return {"position": position, "subscriber_id": None, "extension": None, "name": None,
-                    "state": None, "lamp": "terminated"}
-        state = self._board.state_of(person.subscriber_id)
+                    "state": None, "lamp": "terminated", "because": [], "caller": None}
+        return {"position": position, **self.shown(watcher, person)}
+
+    def shown(self, watcher: Person, person: Person) -> dict[str, Any]:
+        """What this watcher may see of a colleague."""
+        look = self._board.look_of(person.subscriber_id)
+        caller = self._board.caller_for(watcher, person)
         return {
-            "position": position,
             "subscriber_id": person.subscriber_id,
             "extension": person.extension,
             "name": person.name,
-            "state": state.name,
-            "lamp": state.lamp.value,
+            "state": look.state.name,
+            "lamp": look.state.lamp.value,
+            "because": list(look.because),
+            "caller": {"number": caller.number, "name": caller.name or None} if caller is not None else None,
         }
 
-    def _message(self, kind: str, data: dict[str, Any]) -> str:
+    def _message(self, kind: str, data: dict[str, Any] | None) -> str:
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return f"id: {next(self._ids)}\nevent: {kind}\ndata: {text}\n\n"

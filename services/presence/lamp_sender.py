@@ -70,12 +70,18 @@ class LampSender:
     def run(self) -> None:
         """For ever; a greenlet of its own."""
         while True:
+            self._something.clear()
+            wait_s = self.send_due()
+            LAMPS_LIT.set(sum(shown != DARK for shown in self._shown.values()))
+            self._something.wait(wait_s)
+
+    def send_due(self) -> float | None:
+        """Sends every lamp whose turn it is; answers after how many seconds there is one that rests now, if there
+        is one."""
+        while True:
             address, wait_s = self._next()
             if address is None:
-                self._something.clear()
-                LAMPS_LIT.set(sum(shown != DARK for shown in self._shown.values()))
-                self._something.wait(wait_s)
-                continue
+                return wait_s
             self._show(address)
 
     def _next(self) -> tuple[LampAddress | None, float | None]:

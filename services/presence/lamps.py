@@ -1,6 +1,7 @@
 """The lamp keys of handsets: their addresses, what each shows, and the event that shows it.
 
-A handset subscribes to `lamp+<own extension>-<n>-<key>` and is shown the n-th person of its owner's list. Of
+A handset subscribes to `lamp+<own extension>-<n>-<key>` and is shown the n-th person of its owner's list, or to
+`lamp+<own extension>-night-<key>` and is shown the night service of its owner's site. Of
 mod_sofia (sofia_presence.c, 1.11.2):
 
 - sofia_presence_handle_sip_i_subscribe cuts `lamp+` off: the subscription is filed under protocol `lamp`,
@@ -29,8 +30,9 @@ from services.presence.states import Lamp
 
 PROTOCOL = "lamp"
 LAST_KEY = 8
+NIGHT = "night"
 
-_USER = re.compile(r"([0-9]{2,6})-([1-9])-([a-z0-9]{10,32})")
+_USER = re.compile(r"([0-9]{2,6})-([1-9]|night)-([a-z0-9]{10,32})")
 _ANSWERABLE = re.compile(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}")
 # Neither control characters, which no header may hold, nor what XML has no place for.
 _UNFIT_FOR_XML = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -39,14 +41,15 @@ _UNFIT_FOR_XML = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U001
 @dataclass(frozen=True, slots=True)
 class LampAddress:
     extension: str
-    position: int
+    shows: int | str
+    """The position in the owner's list, or what is no person: NIGHT."""
     key: str
     domain: str
 
     @property
     def user(self) -> str:
         """As mod_sofia files it, without the protocol."""
-        return f"{self.extension}-{self.position}-{self.key}"
+        return f"{self.extension}-{self.shows}-{self.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,12 @@ def parse_address(text: str) -> LampAddress | None:
     user, at, domain = text.partition("@")
     protocol, plus, rest = user.partition("+")
     found = _USER.fullmatch(rest)
-    if protocol != PROTOCOL or not (at and plus and found and domain) or int(found[2]) > LAST_KEY:
+    if protocol != PROTOCOL or not (at and plus and found and domain):
         return None
-    return LampAddress(found[1], int(found[2]), found[3], domain.lower())
+    shows = found[2] if found[2] == NIGHT else int(found[2])
+    if isinstance(shows, int) and shows > LAST_KEY:
+        return None
+    return LampAddress(found[1], shows, found[3], domain.lower())
 
 
 def answerable(text: str) -> str | None:

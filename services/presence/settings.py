@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.logs import LEVELS
 from shared.settings import Environment
@@ -16,7 +18,16 @@ class Settings:
     esl_host: str
     esl_port: int
     esl_password: str
+    broker_url: str
+    handsets_sip_server: str
+    """host:port that handsets are told to send their SIP to."""
+    handsets_url: str
+    """Where handsets reach this service's HTTP."""
+    run_folder: Path | None
+    """Where errors are kept for the operator's page."""
     log_level: str
+    services: Mapping[str, str]
+    """Where the page asks the other services, and we whether they are ready: name -> http://host:port."""
 
 
 def read(env: Environment) -> Settings:
@@ -27,5 +38,19 @@ def read(env: Environment) -> Settings:
         esl_host=env.text("ESL_HOST", "127.0.0.1"),
         esl_port=env.port("ESL_PORT"),
         esl_password=env.text("ESL_PASSWORD"),
+        broker_url=env.text("BROKER_URL"),
+        handsets_sip_server=env.server_address(
+            "HANDSETS_SIP_SERVER", f"{env.text('SIP_IP', '127.0.0.1')}:{env.text('SIP_INTERNAL_PORT', '5060')}"),
+        handsets_url=env.web_address("HANDSETS_URL", "") or _here(env.port("PRESENCE_HTTP_PORT")),
+        run_folder=env.folder("RUN") if env.is_set("RUN") else None,
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
+        services={
+            "routing": env.web_address("ROUTING_URL", "http://127.0.0.1:17080"),
+            "callback": env.web_address("CALLBACK_URL", "http://127.0.0.1:17081"),
+            "voicemail": env.web_address("VOICEMAIL_URL", "http://127.0.0.1:17082"),
+        },
     )
+
+
+def _here(port: int) -> str:
+    return f"http://127.0.0.1:{port}"

@@ -1,19 +1,21 @@
 """The tables presence reads, and the one it writes.
 
-    directory.* + presence.watched -> read_people -> People
+    directory.*, presence.watched, routing.availability, … -> read_people -> People
+    the same of some people of a company, or of all        -> read_some   -> People
     PUT /v1/watched                -> replace_watched -> presence.watched
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import gevent
 
-from services.presence.people import Device, People, Person
+from services.presence.people import Availability, Device, People, Person, Site
 from services.presence.watching import chosen_ids
-from shared.database import Database
+from shared.database import Database, Transaction
+from shared.schedule import NO_NIGHT_SERVICE, NightService, times_in
 
 T = TypeVar("T")
 
@@ -28,24 +30,72 @@ def in_turns(many: Iterable[T]) -> Iterator[T]:
             gevent.sleep(0)
 
 
+_PERSONS = """
+SELECT s.company_id, s.subscriber_id, s.extension, btrim(s.first_name || ' ' || s.last_name) AS name,
+       lower(c.sip_domain) AS domain, s.site_id, g.pickup_group_id, coalesce(m.always, false) AS mailbox,
+       a.do_not_disturb, a.forwarded, a.intercepted, a.remote_office
+FROM directory.subscribers s
+JOIN directory.companies c ON c.company_id = s.company_id
+JOIN routing.availability a ON a.company_id = s.company_id AND a.subscriber_id = s.subscriber_id
+LEFT JOIN voicemail.mailbox_routing m ON m.company_id = s.company_id AND m.subscriber_id = s.subscriber_id
+LEFT JOIN routing.pickup_group_members g ON g.company_id = s.company_id AND g.subscriber_id = s.subscriber_id
+"""
+_DEVICES = "SELECT s.device_id, s.subscriber_id, s.lamp_key FROM directory.devices s"
+_WATCHED = "SELECT s.subscriber_id, s.position, s.watched_subscriber_id FROM presence.watched s"
+_SITES = """
+SELECT s.company_id, s.site_id, s.name, s.time_zone, s.country, s.region, n.target, n.scheduled, n.times, n.by_hand,
+       n.by_hand_at
+FROM directory.sites s
+LEFT JOIN routing.night_services n ON n.company_id = s.company_id AND n.site_id = s.site_id
+"""
+# Row security keeps companies apart but uses no index: with the company named a few rows are read.
+_OF_COMPANY = " WHERE s.company_id = :company"
+_OF_SOME = " WHERE s.company_id = :company AND s.subscriber_id = ANY(:ids)"
+
+
 def read_people(database: Database) -> People:
     """All companies at once: the lamps of all of them hang on one switch."""
     with database.platform() as tx:
-        persons = [
-            Person(row.company_id, row.subscriber_id, row.extension, row.name, row.domain)
-            for row in in_turns(tx.rows(
-                "SELECT s.company_id, s.subscriber_id, s.extension,"
-                " btrim(s.first_name || ' ' || s.last_name) AS name, lower(c.sip_domain) AS domain"
-                " FROM directory.subscribers s JOIN directory.companies c USING (company_id)"))
-        ]
-        devices = [
-            Device(row.device_id, row.subscriber_id, row.lamp_key)
-            for row in in_turns(tx.rows("SELECT device_id, subscriber_id, lamp_key FROM directory.devices"))
-        ]
-        watched: dict[int, dict[int, int]] = {}
-        for row in in_turns(tx.rows("SELECT subscriber_id, position, watched_subscriber_id FROM presence.watched")):
-            watched.setdefault(row.subscriber_id, {})[row.position] = row.watched_subscriber_id
-    return People(persons, devices, watched)
+        return _people(tx, "", "")
+
+
+def read_some(database: Database, company_id: int, subscriber_ids: Collection[int] | None) -> People:
+    """Of one company; None: all its people. The sites are there in any case."""
+    with database.company(company_id) as tx:
+        if subscriber_ids is None:
+            return _people(tx, _OF_COMPANY, _OF_COMPANY, company=company_id)
+        return _people(tx, _OF_SOME, _OF_COMPANY, company=company_id, ids=list(subscriber_ids))
+
+
+def _people(tx: Transaction, whose: str, which_sites: str, **named: Any) -> People:
+    persons = [
+        Person(row.company_id, row.subscriber_id, row.extension, row.name, row.domain, row.site_id,
+               Availability(row.do_not_disturb, row.forwarded, row.mailbox, row.intercepted, row.remote_office),
+               row.pickup_group_id)
+        for row in in_turns(tx.rows(_PERSONS + whose, **named))
+    ]
+    devices = [Device(row.device_id, row.subscriber_id, row.lamp_key)
+               for row in in_turns(tx.rows(_DEVICES + whose, **named))]
+    watched: dict[int, dict[int, int]] = {}
+    for row in in_turns(tx.rows(_WATCHED + whose, **named)):
+        watched.setdefault(row.subscriber_id, {})[row.position] = row.watched_subscriber_id
+    sites = [
+        Site(row.company_id, row.site_id, row.name, row.time_zone, row.country, row.region or "",
+             NightService(row.target, row.scheduled, times_in(row.times), row.by_hand, row.by_hand_at)
+             if row.target else NO_NIGHT_SERVICE)
+        for row in in_turns(tx.rows(_SITES + which_sites, **{name: named[name] for name in named if name != "ids"}))
+    ]
+    return People(persons, devices, watched, sites)
+
+
+def person_at(database: Database, extension: str, domain: str) -> tuple[int, int] | None:
+    """Company and subscriber of an extension in a SIP domain."""
+    with database.platform() as tx:
+        row = tx.row(
+            "SELECT s.company_id, s.subscriber_id FROM directory.companies c"
+            " JOIN directory.subscribers s ON s.company_id = c.company_id AND s.extension = :extension"
+            " WHERE c.sip_domain = :domain", extension=extension, domain=domain)
+    return (row.company_id, row.subscriber_id) if row is not None else None
 
 
 def replace_watched(

@@ -3,7 +3,8 @@
     CHANNEL_CALLSTATE -> CallsUp        \\
     sofia::register … -> Registrations  -> Board -> who changed -> LampSender (handsets), Feed (pages)
     PRESENCE_PROBE    -> Subscriptions  /
-    every 60 s, and after any gap: show channels, show registrations, the tables -> the same way
+    every 60 s, and after any gap: show channels, show registrations -> the same way
+    the tables: tables.py, which tells here what it has read
 
 After a gap the handsets' lamps are unknown too, and all are sent again. mod_sofia takes a PRESENCE_IN only
 for profiles that are up (sofia_presence.c actual_sofia_presence_event_handler goes through the list of them), and
@@ -12,8 +13,10 @@ sofia::profile_start is fired when the profile's thread is merely launched (sofi
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
 
 import gevent
 import structlog
@@ -24,6 +27,7 @@ from services.presence.board import Board
 from services.presence.feed import Feed
 from services.presence.lamp_sender import LampSender
 from services.presence.lamps import DARK, PROTOCOL, LampAddress, answerable, parse_address, presence_headers
+from services.presence.nights import next_look, nights_at
 from services.presence.people import People
 from services.presence.store import in_turns
 from services.presence.subscriptions import Subscriptions
@@ -44,7 +48,10 @@ EVENTS = (*calls_up.EVENTS, "PRESENCE_PROBE", *registered.EVENTS, f"CUSTOM {PROF
 
 RECONCILE_EVERY_S = 60.0
 PROFILE_STARTS_WITHIN_S = 15.0
+TABLES_EVERY = 10
+"""Every so many looks at the switch the tables are read again, too: what changes in them is told (tables.py)."""
 PEOPLE_READ_AT_MOST_EVERY_S = 2.0
+NIGHTS_LOOKED_AT_EVERY_S = 10.0
 
 EVENT_LAG_S = Histogram("pbx_presence_event_lag_seconds", "From the switch's time stamp until an event is folded",
                         buckets=SHORT_TIMES_S)
@@ -61,12 +68,22 @@ class SwitchEvents:
         client: InboundClient,
         *,
         read_people: Callable[[], People],
+        read_some: Callable[[int, Collection[int] | None], People] | None = None,
+        person_at: Callable[[str, str], tuple[int, int] | None] = lambda _extension, _domain: None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         calls_changed: Callable[[Iterable[int]], None] = lambda _: None,
     ) -> None:
-        """client: not started yet; start() gives it its handlers. calls_changed: told whose legs are others now."""
+        """client: not started yet; start() gives it its handlers. calls_changed: told whose legs are others now.
+
+        read_people reads all, read_some(company, people or None for all of it) a part; person_at(extension, domain)
+        answers company and subscriber.
+        """
         self._client = client
         self._read_people = read_people
+        self._read_some = read_some or (lambda _company, _people: read_people())
+        self._person_at = person_at
+        self._wall_clock = wall_clock
         self._calls_changed = calls_changed
         self._clock = clock
         self._calls = CallsUp()
@@ -90,7 +107,21 @@ class SwitchEvents:
         """
         self.read_people()
         self._client.start()
-        return [gevent.spawn(self._sender.run), gevent.spawn(self._reconcile_for_ever)]
+        return [gevent.spawn(self._sender.run), gevent.spawn(self._reconcile_for_ever),
+                gevent.spawn(self._watch_nights)]
+
+    # -- how it stands, for operators -------------------------------------------------------------
+
+    @property
+    def legs(self) -> tuple[calls_up.Leg, ...]:
+        return self._calls.legs
+
+    @property
+    def devices_registered(self) -> int:
+        return self._registrations.device_count
+
+    def lamp_counts(self) -> dict[str, int]:
+        return {"subscriptions": self._subscriptions.count, "pages": self.feed.page_count}
 
     # -- what the switch tells ------------------------------------------------------------------
 
@@ -142,7 +173,9 @@ class SwitchEvents:
     def _answer_after_reading(self, address: LampAddress, watcher: str | None, call_id: str, expires_s: int) -> None:
         """A key nobody knows may be of a device made a moment ago."""
         try:
-            self.read_people(at_most_every_s=PEOPLE_READ_AT_MOST_EVERY_S)
+            whose = self._person_at(address.extension, address.domain)
+            if whose is not None:
+                self.read_some(whose[0], {whose[1]})
         except (DatabaseUnavailable, DatabaseError) as error:
             log.warning("tables not read", reason=str(error))
         self._answer(address, watcher, call_id, expires_s)
@@ -182,15 +215,16 @@ class SwitchEvents:
         self._look_when_table_caught_up()
         gevent.spawn(self._send_all_when_profile_is_up)
 
-    def reconcile(self) -> None:
+    def reconcile(self, *, tables: bool = True) -> None:
         """Everything looked at anew: what no event told, or told wrongly, ends here."""
         self._subscriptions.forget_ended(self._clock())
-        self.read_people()
+        if tables:
+            self.read_people()
         if self._client.synced:
             self._look()
 
     def read_people(self, *, at_most_every_s: float = 0.0) -> None:
-        """The tables again; lists that changed are on the handsets at once."""
+        """All tables again; lists that changed are on the handsets at once."""
         with self._reading:
             if self._clock() - self._people_read_at < at_most_every_s:
                 return
@@ -203,6 +237,54 @@ class SwitchEvents:
             self._sender.wake(self._perhaps_subscribed(in_turns(lamps.union(in_turns(before.all_addresses())))))
             self._sender.keep_only(lamps)
             self.feed.lists_changed()
+            self._take_nights()
+
+    def read_some(self, company_id: int, subscriber_ids: Collection[int] | None) -> None:
+        """These people of a company again; None: all of them, and its sites. Raises what the database raises."""
+        with self._reading:
+            reading = self._read_some(company_id, subscriber_ids)
+            people = self.board.people
+            concerned = (people.people_of(company_id) | reading.people_of(company_id)
+                         if subscriber_ids is None else frozenset(subscriber_ids))
+            lamps = self._lamps_of(concerned)
+            watchers = self._watchers_of(concerned)
+            if subscriber_ids is None:
+                changed = self.board.take_company(company_id, reading)
+            else:
+                changed = self.board.take_some(concerned, reading)
+            self._show(changed)
+            self._calls_changed(concerned)
+            self._sender.wake(self._perhaps_subscribed(lamps | self._lamps_of(concerned)))
+            self.feed.lists_changed(watchers | self._watchers_of(concerned))
+            if subscriber_ids is None:
+                self._take_nights()
+
+    def _lamps_of(self, subscriber_ids: Iterable[int]) -> set[LampAddress]:
+        """On their handsets, and those that show them."""
+        people = self.board.people
+        return {address for one in in_turns(subscriber_ids)
+                for address in (*people.addresses_of(one), *people.addresses_showing(one))}
+
+    def _watchers_of(self, subscriber_ids: Iterable[int]) -> set[int]:
+        """They themselves, and who watches them."""
+        people = self.board.people
+        return {watcher for one in in_turns(subscriber_ids)
+                for watcher in (one, *(watcher for watcher, _ in people.watchers_of(one)))}
+
+    def _take_nights(self) -> None:
+        people = self.board.people
+        for site_id in self.board.take_nights(nights_at(people.sites.values(), self._wall_clock())):
+            self._sender.wake(self._perhaps_subscribed(people.night_addresses(site_id)))
+            self.feed.night_changed(site_id)
+            self._show(self.board.refresh(people.people_at(site_id)))
+
+    def _watch_nights(self) -> None:
+        while True:
+            now = self._wall_clock()
+            change = next_look(self.board.people.sites.values(), now)
+            wait_s = (change - now).total_seconds() if change is not None else NIGHTS_LOOKED_AT_EVERY_S
+            gevent.sleep(max(0.02, min(wait_s, NIGHTS_LOOKED_AT_EVERY_S)))
+            self._take_nights()
 
     def _look(self) -> None:
         with self._looking:
@@ -230,10 +312,10 @@ class SwitchEvents:
             log.warning("switch not looked at", reason=str(error))  # the reconnect or the next round does
 
     def _reconcile_for_ever(self) -> None:
-        while True:
+        for count in itertools.count(1):
             gevent.sleep(RECONCILE_EVERY_S)
             try:
-                self.reconcile()
+                self.reconcile(tables=count % TABLES_EVERY == 0)
             except (EslError, DatabaseUnavailable, DatabaseError, ValueError) as error:
                 log.warning("not reconciled", reason=str(error))
 

@@ -39,7 +39,7 @@ from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
 from services.routing.registrations import Registrations
 from services.routing.ringing import Ringing
-from services.routing.schedule import holidays_of
+from shared.schedule import holidays_of
 from services.routing.served import Served
 from services.routing.settings import Settings, load_settings
 from services.routing.switch_directory import SwitchDirectory
@@ -62,6 +62,7 @@ from shared.settings import stop_start
 log = structlog.get_logger()
 
 ANSWERED = Counter("pbx_routing_questions_total", "Questions of the switch answered", ["step"])
+CALLS_ENDED = Counter("pbx_routing_calls_ended_total", "Calls that ended, by the switch's cause", ["cause"])
 ANSWER_S = Histogram("pbx_routing_answer_seconds", "From the question to the route handed back", buckets=SHORT_TIMES_S)
 
 _EVENTS = (*ends.EVENTS, *registrations.EVENTS)
@@ -236,6 +237,7 @@ class Service:
         if record is None:
             return
         if record["kind"] == "ended":
+            CALLS_ENDED.labels(record["cause"]).inc()
             self._limits.ended(record["call_id"])
             self._ringing.ends(record["call_id"])
             self._pickups.ended(record["call_id"])

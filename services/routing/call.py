@@ -16,7 +16,8 @@ import structlog
 
 from services.routing import commands
 from services.routing.codes.doing import Codes
-from services.routing.codes.meaning import meaning
+from services.routing.codes.matching import Wrong
+from services.routing.codes.meaning import TO_MAILBOX, meaning
 from services.routing.codes.saying import not_possible
 from services.routing.directory import Directory, NotKnownNow, Unknown
 from services.routing.emergencies import Emergencies
@@ -49,6 +50,7 @@ from services.routing.plan import (
     Shown,
     Step,
     ToMailbox,
+    ToPortal,
     TrunkLeg,
     landing,
     splashes,
@@ -61,6 +63,7 @@ from shared.dialling import is_emergency, number_class
 from shared.esl.commands import Command
 from shared.logs import masked
 from shared.phone_number import InvalidNumber, PhoneNumber
+from shared.schedule import is_night
 
 log = structlog.get_logger()
 
@@ -143,15 +146,17 @@ class Answers:
         if question.from_trunk:
             decision = self._incoming(caller, dialled, found)
         else:
-            code = _code(dialled, found)
+            code = self._night_key(question, found) if question.night_lamp else _code(dialled, found)
             if code is not None and code.number:
                 question = replace(question, dialled=code.number)
-                dialled = replace(_dialled(question, country), presentation=code.presentation)
+                # Nobody is called at the number of a mailbox, so 112 is no emergency there.
+                dialled = Dialled(code.number) if code.function == TO_MAILBOX else replace(
+                    _dialled(question, country), presentation=code.presentation)
                 found = self.directory.look_up(_asked(question, dialled, self.home_country))
             decision = route(OutgoingFacts(
                 now=self.now(), company=found.company, subscriber=found.caller, caller=caller,
-                dialled=self._with_lamp(dialled, found), owner_id=found.owner_id, people=found.people,
-                owners=found.owners, code=code,
+                dialled=self._with_lamp(dialled, found, plain=question.plain_lamp), owner_id=found.owner_id,
+                people=found.people, owners=found.owners, code=code,
             ))
         return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)
 
@@ -184,12 +189,22 @@ class Answers:
             owners=found.owners, dialled=dialled.number, called_site=found.called_site,
         ))
 
-    def _with_lamp(self, dialled: Dialled, found: Found) -> Dialled:
-        if not dialled.is_lamp or found.lamp_owner_id is None:
+    def _with_lamp(self, dialled: Dialled, found: Found, *, plain: bool) -> Dialled:
+        """plain: the lamp is that of the extension that was dialled, else one of a list."""
+        lamp_owner_id = found.owner_id if plain else found.lamp_owner_id
+        if not dialled.is_lamp or lamp_owner_id is None:
             return dialled
         own_id = found.caller.subscriber_id if found.caller else None
-        rings = self.ringing.at(found.lamp_owner_id, other_than_from=own_id)
-        return replace(dialled, lamp_owner_id=found.lamp_owner_id, pick_up_leg_uuid=rings)
+        rings = self.ringing.at(lamp_owner_id, other_than_from=own_id)
+        return replace(dialled, lamp_owner_id=lamp_owner_id, pick_up_leg_uuid=rings)
+
+    def _night_key(self, question: Question, found: Found) -> CodeDialled:
+        """P3: the key switches what its lamp shows, as the codes do; whoever may not hears so."""
+        person = found.caller
+        if person is None or person.extension != question.night_lamp:
+            return CodeDialled("", refused=Wrong.NOT_AVAILABLE.value)
+        on = bool(person.site.night.target) and is_night(person.site, self.now())
+        return CodeDialled("night_service_off" if on else "night_service_on")
 
     def _first(self, question: Question, decided: Decided) -> Answer:
         decision, caller = decided.decision, decided.caller
@@ -290,8 +305,10 @@ def _asked(question: Question, dialled: Dialled, home_country: str) -> Asked:
 
 def _dialled(question: Question, country: str) -> Dialled:
     digits = question.dialled
-    if question.lamp:
+    if question.lamp or question.plain_lamp:
         return Dialled(digits, is_lamp=True)
+    if question.night_lamp:
+        return Dialled(digits)
     if question.from_trunk:
         return Dialled(digits, _e164(digits, country))
     if is_emergency(digits, country):
@@ -382,6 +399,8 @@ def _step_record(step: Step) -> Record:
         return {"do": "pick_up", "leg": step.leg_uuid}
     if isinstance(step, ToMailbox):
         return {"do": "mailbox", "subscriber_id": step.subscriber_id, "reason": step.reason}
+    if isinstance(step, ToPortal):
+        return {"do": "portal", "any_mailbox": step.asks_whose, "reason": step.reason}
     return _step_record(step.step)
 
 

@@ -54,15 +54,26 @@ class BadCursor(ValueError):
 _LINE = """
 SELECT l.call_id, l.placed, l.at, c.started_at, c.rung, c.trace, c.steps, c.cause,
        CASE WHEN l.placed THEN 'placed' WHEN c.answered_by = l.subscriber_id THEN 'received' ELSE 'missed' END AS kind,
-       CASE WHEN l.placed THEN c.callee_name ELSE c.caller_name END AS name,
-       CASE WHEN l.placed THEN c.callee_number ELSE c.caller_number END AS number,
-       CASE WHEN l.placed THEN c.callee_subscriber_id ELSE c.caller_subscriber_id END AS colleague_id,
+       CASE WHEN o.colleague_id IS NULL THEN coalesce(k.name, o.name) ELSE o.name END AS name, k.contact_id,
+       o.number, o.colleague_id,
        c.answered_at IS NOT NULL AS answered,
        CASE WHEN c.answered_at IS NULL OR c.ended_at IS NULL
                  OR (NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id) THEN 0
             ELSE greatest(0, round(extract(epoch FROM c.ended_at - c.answered_at)))::int END AS duration_s
 FROM routing.call_log l
 JOIN routing.calls c ON (c.company_id, c.call_id) = (l.company_id, l.call_id)
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN l.placed THEN c.callee_name ELSE c.caller_name END AS name,
+           CASE WHEN l.placed THEN c.callee_number ELSE c.caller_number END AS number,
+           CASE WHEN l.placed THEN c.callee_subscriber_id ELSE c.caller_subscriber_id END AS colleague_id) o
+-- Whose number it is today: one's own contact before the company's.
+LEFT JOIN LATERAL (
+    SELECT t.contact_id, coalesce(nullif(btrim(t.first_name || ' ' || t.last_name), ''), t.organisation) AS name
+    FROM directory.contact_numbers n
+    JOIN directory.contacts t ON (t.company_id, t.contact_id) = (n.company_id, n.contact_id)
+    WHERE n.company_id = l.company_id AND n.number = o.number AND o.colleague_id IS NULL
+      AND (t.subscriber_id IS NULL OR t.subscriber_id = l.subscriber_id)
+    ORDER BY t.subscriber_id NULLS LAST, t.contact_id LIMIT 1) k ON true
 -- A call still up is neither missed nor received yet; one whose end nobody reported shows after half a day.
 WHERE l.company_id = :company_id AND l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL
   AND (c.ended_at IS NOT NULL OR c.started_at < now() - interval '12 hours')
@@ -73,7 +84,6 @@ _KINDS = {
     "received": "NOT l.placed AND c.answered_by = l.subscriber_id",
     "missed": "NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id",
 }
-_OTHER = "CASE WHEN l.placed THEN c.callee_{0} ELSE c.caller_{0} END"
 
 
 def page(tx: Transaction, wanted: Wanted) -> tuple[list[Row], Key | None]:
@@ -83,7 +93,7 @@ def page(tx: Transaction, wanted: Wanted) -> tuple[list[Row], Key | None]:
     if wanted.kind is not None:
         conditions.append(_KINDS[wanted.kind])
     if wanted.search is not None:
-        conditions.append(f"({_OTHER.format('name')} ILIKE :in_name OR {_OTHER.format('number')} LIKE :in_number)")
+        conditions.append("(o.name ILIKE :in_name OR k.name ILIKE :in_name OR o.number LIKE :in_number)")
         values |= patterns(wanted.search)
     if wanted.begins is not None:
         conditions.append("l.at >= :begins")

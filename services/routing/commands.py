@@ -21,6 +21,7 @@ from services.routing.plan import (
     Say,
     Shown,
     ToMailbox,
+    ToPortal,
     TrunkLeg,
 )
 from services.routing.plan_state import Travelling, to_variable
@@ -73,6 +74,11 @@ def variables_for(
         variables |= {
             "pbx_step": "voicemail", "pbx_mailbox": str(step.subscriber_id), "pbx_reason": step.reason,
             "pbx_language": step.language,
+        }
+    elif isinstance(step, ToPortal):
+        variables |= {
+            "pbx_step": "portal", "pbx_portal": "any" if step.asks_whose else "own",
+            "pbx_mailbox": str(step.subscriber_id), "pbx_language": step.language,
         }
     elif isinstance(step, Announce):
         variables |= {

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.schedule import ALWAYS, NO_NIGHT_SERVICE, NightService, Times
+
 MOST_REDIRECTIONS = 5  # R12
 RING_S = 5  # R2: one ring
 NETWORK_RING_LIMIT_S = 120
@@ -62,42 +64,6 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
-    """A stretch of the week; weekday 0 is Monday, minutes count from midnight at the site."""
-
-    weekday: int
-    from_minute: int
-    to_minute: int
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From a date and time to another one, both as clocks at the site show them (naive)."""
-
-    from_at: datetime
-    to_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When something holds, in the site's time zone. Nothing set: always.
-
-    It holds within an hour of the week (not on holidays, if so set), within a period, or on a holiday, if so set.
-    """
-
-    weekly: tuple[Hours, ...] = ()
-    periods: tuple[Period, ...] = ()
-    on_holidays: bool = False
-    not_on_holidays: bool = False
-    holiday_region: str = ""
-    """`DE-BE`, `AT`; empty: where the site is."""
-
-    @property
-    def always(self) -> bool:
-        return not (self.weekly or self.periods or self.on_holidays or self.not_on_holidays)
-
-
-@dataclass(frozen=True, slots=True)
 class CallerRule:
     """R3, R4, E1, G10: a condition about the caller and the time, and what follows when it holds.
 
@@ -112,7 +78,7 @@ class CallerRule:
     internal: bool = False
     external: bool = False
     anonymous: bool = False
-    times: Times = Times()
+    times: Times = ALWAYS
     is_exception: bool = False
     """Looked at before all others; when it holds the rung is over, and the next one is asked."""
     target: str = ""
@@ -182,20 +148,6 @@ class SimultaneousNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class NightService:
-    """G6, as it is set; whether it is night now, schedule.py says."""
-
-    target: str = ""
-    scheduled: bool = False
-    times: Times = Times()
-    """When it is night by the schedule."""
-    by_hand: bool | None = None
-    """Switched by hand last: to night, to day, or never."""
-    by_hand_at: datetime | None = None
-    """When that was; the schedule's next change after it ends it."""
-
-
-@dataclass(frozen=True, slots=True)
 class EmergencyCall:
     """The last one of a site (N5)."""
 
@@ -212,7 +164,7 @@ class Site:
     time_zone: str = "Europe/Berlin"
     region: str = ""
     """Federal state or the like, within the country (`BE`): its holidays."""
-    night: NightService = NightService()
+    night: NightService = NO_NIGHT_SERVICE
     intercept_incoming: Intercept | None = None
     intercept_outgoing: Intercept | None = None
     last_emergency_call: EmergencyCall | None = None

@@ -14,25 +14,21 @@ from services.routing.facts import (
     EmergencyCall,
     ExecutiveFilter,
     Forwarding,
-    Hours,
     Intercept,
     InterceptAction,
     Mailbox,
-    NightService,
-    Period,
     Range,
     SimultaneousNumber,
     Site,
     Subscriber,
-    Times,
 )
 from services.routing.memory import Found
+from shared.schedule import NightService, times_in
 
 Json = dict[str, Any]
 Lists = dict[str, tuple[CallerRule, ...]]
 Profiles = Mapping[int, Mapping[str, tuple[Range, ...]]]
 
-_ALWAYS = Times()
 _NO_SETTINGS: Json = {}
 _NO_LISTS: Lists = {}
 _NO_RANGES: Mapping[str, tuple[Range, ...]] = {}
@@ -154,24 +150,6 @@ def _lists(rows: list[list[Any]] | None) -> Lists:
             anonymous=anonymous, times=times_in(times), is_exception=is_exception, target=target or "",
             action=action or ""))
     return {of_list: tuple(rules) for of_list, rules in lists.items()}
-
-
-def times_in(kept: Mapping[str, Any]) -> Times:
-    """The shape of schemas/times.py, as it is kept: only what was set."""
-    if not kept:
-        return _ALWAYS
-    return Times(
-        weekly=tuple(Hours(one["weekday"], _minute(one["from"]), _minute(one["to"])) for one in kept.get("weekly", ())),
-        periods=tuple(
-            Period(datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"]))
-            for one in kept.get("periods", ())),
-        on_holidays=kept.get("on_holidays", False), not_on_holidays=kept.get("not_on_holidays", False),
-        holiday_region=kept.get("holiday_region") or "",
-    )
-
-
-def _minute(clock: str) -> int:
-    return int(clock[:2]) * 60 + int(clock[3:])
 
 
 def _profiles(rows: list[list[Any]] | None) -> Profiles:

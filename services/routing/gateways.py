@@ -30,6 +30,7 @@ from services.routing.trunks import Trunk
 from shared.database import Database, Row
 from shared.esl.errors import CommandRejected
 from shared.metrics import Gauge
+from shared.trunk_states import state_of
 
 log = structlog.get_logger()
 
@@ -138,7 +139,7 @@ class Gateways:
         Raises EslError.
         """
         return {
-            name: _state(self._switch.api("sofia", "xmlstatus", "gateway", name))
+            name: state_of(self._switch.api("sofia", "xmlstatus", "gateway", name))
             if (told := self._told.get(name)) and told.version == version else "pending"
             for name, version in versions.items()
         }
@@ -218,20 +219,6 @@ def _resolved(
 
 def _ipv4(host: str) -> list[str]:
     return [str(one[4][0]) for one in socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_DGRAM)]
-
-
-_STATES = {
-    "REGED": "registered", "NOREG": "not_needed", "FAILED": "failed", "FAIL_WAIT": "failed", "TIMEOUT": "failed",
-}
-
-
-def _state(text: str) -> str:
-    """Of one gateway, where one that is on its way out is none any more; then it says so in plain words."""
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return "unknown"
-    return _STATES.get(root.findtext("state") or "", "unregistered")
 
 
 def _write_private(path: Path, text: str) -> None:

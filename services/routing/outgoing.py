@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from services.routing.codes.meaning import ANY_MAILBOX, MAILBOXES, TO_MAILBOX
 from services.routing.facts import (
     NETWORK_RING_LIMIT_S,
     Caller,
@@ -30,6 +31,8 @@ from services.routing.plan import (
     Say,
     Shown,
     Step,
+    ToMailbox,
+    ToPortal,
     with_trunks,
 )
 from services.routing.rungs.barring import may_be_dialled
@@ -107,12 +110,25 @@ def codes_and_speed_dials_are_resolved(facts: OutgoingFacts) -> Said:
     if code.refused:
         return Said((*saw, ("refused", code.refused)),
                     Decision(Say((code.refused,), _language(facts), "feature_code_refused"), "", ()))
+    if code.function == TO_MAILBOX:
+        return Said(saw, Decision(_mailbox_of_the_owner(facts), "", ()))
     if code.number:
         return Said(saw)
     if facts.subscriber is None:
         return Said((*saw, ("subscriber", None)),
                     Decision(Say(("code-nobodys-telephone",), _language(facts), "feature_code_refused"), "", ()))
+    if code.function in MAILBOXES:
+        portal = ToPortal(facts.subscriber.subscriber_id, _language(facts), asks_whose=code.function == ANY_MAILBOX)
+        return Said(saw, Decision(portal, "", ()))
     return Said(saw, Decision(Act(code.function, code.argument, _language(facts)), "", ()))
+
+
+def _mailbox_of_the_owner(facts: OutgoingFacts) -> Step:
+    """Without ringing at his telephone; also for a caller who was transferred there, whoever he is."""
+    owner = facts.people.get(facts.owner_id) if facts.owner_id is not None else None
+    if owner is None:
+        return Say(("number-not-assigned",), _language(facts), "feature_code_refused")
+    return ToMailbox(owner.subscriber_id, owner.extension, owner.language, "direct")
 
 
 def intercepted_people_hear_so(facts: OutgoingFacts) -> Said:

@@ -116,6 +116,18 @@ class ToMailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class ToPortal:
+    """The voice portal, where messages are listened to (V2)."""
+
+    subscriber_id: int
+    """Whose own mailbox it is about."""
+    language: str
+    asks_whose: bool = False
+    """Any mailbox of the company: the caller says which."""
+    reason: str = "portal"
+
+
+@dataclass(frozen=True, slots=True)
 class Ring:
     legs: tuple[Leg, ...]
     ring_timeout_s: int
@@ -164,7 +176,7 @@ class Splash:
     step: Step
 
 
-Step = Ring | Announce | Say | Act | Reject | ToMailbox | PickUp | Onward | Splash
+Step = Ring | Announce | Say | Act | Reject | ToMailbox | ToPortal | PickUp | Onward | Splash
 
 
 def landing(step: Step, redirections: tuple[Redirection, ...] = ()) -> tuple[Step, tuple[Redirection, ...]]:

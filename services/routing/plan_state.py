@@ -30,6 +30,7 @@ from services.routing.plan import (
     Splash,
     Step,
     ToMailbox,
+    ToPortal,
     TrunkLeg,
 )
 
@@ -130,8 +131,8 @@ def _stored(step: Step, steps: list[list[Any]], known: dict[Step, int]) -> int:
         row = ["announce", step.prompt, step.language, step.cause, step.reason, then]
     elif isinstance(step, Say):
         row = ["say", list(step.prompts), step.language, step.reason]
-    elif isinstance(step, Act):
-        raise ValueError("a code is done before its call goes on")
+    elif isinstance(step, Act | ToPortal):
+        raise ValueError("a code is done, or the portal entered, before anything could follow")
     elif isinstance(step, Reject):
         row = ["reject", step.cause, step.reason]
     else:

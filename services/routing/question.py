@@ -18,6 +18,9 @@ _DIALLED = re.compile(r"\+?[0-9*#]{1,32}|[*#0-9]{1,7}\+[0-9]{1,32}#?")
 # A lamp's own address, as its key dials it. The dialog-info mod_sofia sends a telephone names the target without
 # `lamp+` (sofia_presence.c takes what stands before the + for the protocol), so ** alone is enough, too.
 _LAMP = re.compile(r"(?:(?:\*\*)?lamp\+|\*\*)([0-9]{2,6})-([1-8])-([a-z0-9]{10,32})")
+# The same of a night service, and of a plain extension: `sip:**22@…` is the target mod_sofia names there, too.
+_NIGHT_LAMP = re.compile(r"(?:(?:\*\*)?lamp\+|\*\*)([0-9]{2,6})-night-([a-z0-9]{10,32})")
+_PLAIN_LAMP = re.compile(r"\*\*([0-9]{2,6})")
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
 _NUMBER = re.compile(r"\+?[0-9]{2,20}")
@@ -56,6 +59,10 @@ class Question:
     company_id: int | None = None
     trunk: str | None = None
     lamp: LampKey | None = None
+    night_lamp: str = ""
+    """The extension in the address of a night service's key; empty: it is none."""
+    plain_lamp: bool = False
+    """The lamp of the dialled extension was pressed: what rings there is picked up."""
     caller_number: str = ""
     """As the trunk gives it; empty when withheld."""
     withheld: bool = False
@@ -95,6 +102,8 @@ def read(channel: Channel) -> Question | WhatNext:
             hung_up_after_talk=channel.variable("bridge_hangup_cause") is not None, exported=exported,
         )
     lamp = _LAMP.fullmatch(destination)
+    night_lamp = _NIGHT_LAMP.fullmatch(destination)
+    plain_lamp = _PLAIN_LAMP.fullmatch(destination) if context != "public" else None
     number = channel.get("Caller-Caller-ID-Number") or ""
     hidden = (channel.get("Caller-Privacy-Hide-Number") == "true") or not _NUMBER.fullmatch(number)
     acting = _matching(_ID, channel.variable("pbx_acting_subscriber"))
@@ -102,7 +111,8 @@ def read(channel: Channel) -> Question | WhatNext:
     subscriber = _matching(_ID, channel.variable("pbx_subscriber"))
     return Question(
         leg_uuid=leg_uuid,
-        dialled=destination if lamp or _DIALLED.fullmatch(destination) else "",
+        dialled=plain_lamp.group(1) if plain_lamp else
+        destination if lamp or night_lamp or _DIALLED.fullmatch(destination) else "",
         from_trunk=context == "public",
         device_id=_matching(_NAME, channel.variable("pbx_device")) or None,
         subscriber_id=int(subscriber) if subscriber else None,
@@ -110,6 +120,8 @@ def read(channel: Channel) -> Question | WhatNext:
         company_id=int(company) if company and context != "public" else None,
         trunk=_matching(_NAME, channel.variable("pbx_trunk")) or None,
         lamp=LampKey(lamp.group(1), int(lamp.group(2)), lamp.group(3)) if lamp else None,
+        night_lamp=night_lamp.group(1) if night_lamp else "",
+        plain_lamp=plain_lamp is not None,
         caller_number="" if hidden else number,
         withheld=hidden,
         country=_matching(_COUNTRY, channel.variable("pbx_country")),

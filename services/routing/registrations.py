@@ -16,14 +16,10 @@ import json
 import re
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
 
 import gevent
-import psycopg2
 import structlog
-from gevent import Timeout
 from gevent.event import Event as Flag
-from gevent.socket import wait_read
 
 from services.routing import gateways
 from services.routing.directory import Directory
@@ -37,6 +33,7 @@ from shared.esl.client import InboundClient
 from shared.esl.errors import CommandRejected, EslError
 from shared.esl.events import Event
 from shared.metrics import Counter
+from shared.notices import Notices
 
 log = structlog.get_logger()
 
@@ -48,7 +45,6 @@ _ENTRY = re.compile(r"(\+?[a-z0-9-]{2,32})@([a-z0-9.-]{1,253})")
 _MOST_WAITING = 5_000
 _COMPARED_TOGETHER = 100
 _AGAIN_S = 1.0
-_NOTICE_LIMIT_S = 30.0
 _MOST_REMEMBERED = 50_000
 _FRESH_S = 300.0
 
@@ -73,7 +69,10 @@ class Registrations:
         self._greenlets: list[gevent.Greenlet[[], None]] = []
 
     def start(self) -> None:
-        self._greenlets = [gevent.spawn(self._work), gevent.spawn(self._listen)]
+        # What changed while nobody listened is not known.
+        notices = Notices(self._database_url, "pbx_directory", heard=self.changed,
+                          gap=lambda: self._want("compare", EVERYTHING))
+        self._greenlets = [gevent.spawn(self._work), gevent.spawn(notices.run)]
 
     def stop(self) -> None:
         self._stopping = True
@@ -203,35 +202,3 @@ class Registrations:
             self._client.background("user_data", entry, "var", "pbx_company", timeout_s=5)
         except CommandRejected as error:
             log.warning("directory entry not taken by the switch", entry=entry, reason=error.reply)
-
-    # ----- what changed in the database
-
-    def _listen(self) -> None:
-        wait_s = 0.5
-        while not self._stopping:
-            try:
-                with Timeout(5.0, DatabaseUnavailable("no connection within the time allowed")):
-                    connection = psycopg2.connect(self._database_url)
-                    connection.autocommit = True
-                    connection.cursor().execute("LISTEN pbx_directory")
-                try:
-                    self._want("compare", EVERYTHING)  # what changed while nobody listened is not known
-                    wait_s = 0.5
-                    self._hear(connection, self.changed)
-                finally:
-                    connection.close()
-            except (psycopg2.Error, DatabaseUnavailable, OSError) as error:
-                log.warning("changes of the directory not heard", reason=" ".join(str(error).split()))
-            gevent.sleep(wait_s)
-            wait_s = min(2 * wait_s, 10.0)
-
-    def _hear(self, connection: psycopg2.extensions.connection, heard: Callable[[str], None]) -> None:
-        while not self._stopping:
-            try:
-                wait_read(connection.fileno(), timeout=_NOTICE_LIMIT_S)
-            except TimeoutError:  # silence; a frozen server would be silent, too
-                with Timeout(5.0, DatabaseUnavailable("silent")):
-                    connection.cursor().execute("SELECT 1")
-            connection.poll()
-            while connection.notifies:
-                heard(connection.notifies.pop(0).payload)

@@ -6,13 +6,16 @@ import signal
 import uuid
 from datetime import UTC, datetime
 
+import gevent
 import structlog
 from gevent.event import Event
 
 from services.voicemail.api import register
 from services.voicemail.call import DepositCalls
+from services.voicemail.greetings import Greetings
 from services.voicemail.lamps import EVENTS, Lamps
 from services.voicemail.mailbox import LeftMessage
+from services.voicemail.portal.hands import PortalCalls
 from services.voicemail.recording import Recording
 from services.voicemail.settings import Settings, read
 from services.voicemail.spool import Spool
@@ -23,6 +26,7 @@ from shared import settings as start
 from shared.api import create_app, serve
 from shared.broker import EventBus, celery_app
 from shared.database import Database, wait_until_reachable
+from shared.esl.call import OutboundCall
 from shared.esl.client import InboundClient
 from shared.esl.errors import AuthenticationFailed
 from shared.esl.server import OutboundServer
@@ -56,17 +60,20 @@ class Service:
             settings.esl_host, settings.esl_port, settings.esl_password, name="voicemail",
             events=EVENTS, on_event=self._lamps.on_event, on_resync=self._lamps.on_resync,
         )
-        self._deposits = DepositCalls(self._database, self._spool, settings.sounds, stored=self._stored)
+        self._portal = PortalCalls(self._database, self._spool, settings.sounds, changed=self._changed)
+        self._deposits = DepositCalls(
+            self._database, self._spool, settings.sounds, stored=self._stored, portal=self._portal.take_over
+        )
         self._sweeper = Sweeper(
             self._database, self._spool, in_progress=self._deposits.in_progress, stored=self._stored,
             wake_relay=self._relay.wake,
         )
-        self._calls = OutboundServer("127.0.0.1", settings.call_port, self._deposits.handle)
+        self._calls = OutboundServer("127.0.0.1", settings.call_port, self._handle)
         self._app, api = create_app(
             "voicemail", database=self._database, title="Voicemail",
             readiness_checks={"switch": lambda: self._client.connected, "spool": self._spool.free_bytes},
         )
-        register(api, self._database, self._spool, self._changed, self._bus.publish)
+        register(self._app, api, self._database, self._spool, self._changed, self._bus.publish)
 
     def run(self) -> None:
         settings = self._settings
@@ -85,6 +92,7 @@ class Service:
             start.stop_start(str(error))
         for part in (self._bus, self._relay, self._lamps, self._sweeper):
             part.start()
+        gevent.spawn(Greetings(self._database, self._spool).drop_orphans)
         stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
@@ -95,6 +103,13 @@ class Service:
         for running in (self._sweeper, self._lamps, self._relay, self._bus, self._client):
             running.stop()
         self._database.close()
+
+    def _handle(self, call: OutboundCall) -> None:
+        """What the dialplan's step sent here: a caller who leaves a message, or an owner who listens to his."""
+        if call.channel.variable("pbx_step") == "portal":
+            self._portal.handle(call)
+        else:
+            self._deposits.handle(call)
 
     def _stored(self, message: LeftMessage, recording: Recording) -> None:
         """After the commit: everybody who wants to know, soon; whoever misses it finds it in the database."""

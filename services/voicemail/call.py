@@ -1,6 +1,7 @@
 """A call that came to a mailbox: performs the deposit's commands on the switch. Shell.
 
     connect data -> DepositRequest -> mailbox (database) -> Deposit <-> switch -> Keep -> store
+                                                               '-> * during the greeting: the portal
 
 The dialplan has put a time-out before the socket that records without us; sched_cancel takes it away first
 thing. Whatever raises here closes the socket, and the dialplan goes on with its own recording.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,25 +24,33 @@ from services.voicemail.deposit import (
     FULL,
     NOT_NOW,
     SWITCHED_OFF,
+    Ask,
     Beep,
     Began,
     CallerLeft,
     Command,
     Deposit,
     Discard,
+    EndedBy,
     Event,
+    Forget,
+    HandOver,
     HangUp,
     Keep,
+    MarkUrgent,
     NoRoom,
     Play,
     Played,
+    Pressed,
     Record,
     Recorded,
+    TheRecording,
 )
 from services.voicemail.mailbox import Caller, Language, LeftMessage, Mailbox, Reason, caller_from, reason_from
 from services.voicemail.recording import Recording, is_short
 from services.voicemail.spool import Spool
 from services.voicemail.store import NoSuchMailbox, mailbox_for_deposit, store
+from services.voicemail.welcome import OwnRecording, Sound
 from shared.database import Database, DatabaseError, DatabaseUnavailable
 from shared.esl import commands
 from shared.esl.call import OutboundCall
@@ -53,15 +62,19 @@ from shared.metrics import Counter
 log = structlog.get_logger()
 
 _LOOK_UP_S = 1.5
-_PROMPT_LIMIT_S = 60.0
+# No prompt, greeting or message is as long as this (mailboxes.max_message_s).
+_PLAYBACK_LIMIT_S = 660.0
 _FILE_CLOSED_WITHIN_S = 3.0
 # mod_dptools record: energy below this is silence; 200 is what the dialplan's own fallback uses.
 _SILENCE_THRESHOLD = 200
-_REFUSALS = {FULL: "mailbox full", NOT_NOW: "not now", SWITCHED_OFF: "switched off"}
+_ANSWER_WITHIN_MS = 5000
+_REFUSALS: dict[Sound, str] = {FULL: "mailbox full", NOT_NOW: "not now", SWITCHED_OFF: "switched off"}
 _BEEP = "tone_stream://%(400,100,1000)"
+# The keys that end a playback or a recording (on_dtmf in mod_dptools.c); one pressed early waits for the next.
+_GREETING_KEYS, _RECORDING_KEYS, _ANY_KEY = "#*", "#", "any"
 # Unbuffered, or up to 64 KB (4 s) of the message are only in the switch's memory (switch_core_file.c).
 _RECORDING_VARIABLES = {
-    "playback_terminators": "#",
+    "playback_terminators": _GREETING_KEYS,
     "enable_file_write_buffering": "false",
     "record_sample_rate": "8000",
 }
@@ -113,19 +126,25 @@ def _id(channel: SwitchEvent, name: str) -> int:
 
 
 class DepositCalls:
-    """Handles calls of the outbound server; .in_progress are messages a call is still about."""
+    """Handles calls of the outbound server.
+
+    .in_progress are messages a call is still about, each with the mailbox it is for. portal takes over a caller who
+    presses * during the greeting: whoever knows the PIN is at home.
+    """
 
     def __init__(
         self, database: Database, spool: Spool, sounds: Path, *,
         stored: Callable[[LeftMessage, Recording], None],
+        portal: Callable[[OutboundCall, DepositRequest], None] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._spool = spool
         self._sounds = sounds
         self._stored = stored
+        self._portal = portal
         self._now = now
-        self.in_progress: set[str] = set()
+        self.in_progress: dict[str, tuple[int, int]] = {}
 
     def handle(self, call: OutboundCall) -> None:
         call.start_execute("sched_cancel")
@@ -134,7 +153,8 @@ class DepositCalls:
         call.command(commands.linger(10))
         call.set_variables(_RECORDING_VARIABLES)
         mailbox = self._mailbox(request)
-        OneDeposit(self, call, request, mailbox).run()
+        if OneDeposit(self, call, request, mailbox).run() == "to the portal" and self._portal is not None:
+            self._portal(call, request)
 
     def _mailbox(self, request: DepositRequest) -> Mailbox:
         """From the database, or with usual limits while it is away: a message can always be left."""
@@ -144,9 +164,11 @@ class DepositCalls:
         except (DatabaseUnavailable, DatabaseError) as error:
             log.warning("mailbox not looked up", call_id=request.call_id, reason=str(error))
             return Mailbox(request.company_id, request.subscriber_id, language=request.language)
-        return found or Mailbox(
-            request.company_id, request.subscriber_id, language=request.language, enabled=False
-        )
+        if found is None:
+            return Mailbox(request.company_id, request.subscriber_id, language=request.language, enabled=False)
+        # Who is being listened to just now counts, too: two callers at once must not be one too many.
+        under_way = list(self.in_progress.values()).count((request.company_id, request.subscriber_id))
+        return replace(found, messages_left_to_quota=found.messages_left_to_quota - under_way)
 
     def store_soon(self, message: LeftMessage, recording: Recording, *, incomplete: bool) -> None:
         """The audio and its note are on the disk: the caller need not wait for the database."""
@@ -161,7 +183,7 @@ class DepositCalls:
                         reason=str(error))
             return
         finally:
-            self.in_progress.discard(message.message_id)
+            self.in_progress.pop(message.message_id, None)
         if result.new:
             self._stored(message, recording)
 
@@ -178,11 +200,16 @@ class OneDeposit:
         self._sounds = calls._sounds / mailbox.language
         self._message_id = str(uuid.uuid4())
         self._message: LeftMessage | None = None
+        self._keys = _GREETING_KEYS
         self._outcome = "left before the tone"
 
-    def run(self) -> None:
+    def run(self) -> str:
+        """What became of it: kept, to the portal, or why not."""
         dialogue = Deposit()
-        event: Event | None = Began(self._mailbox, self._request.reason, self._spool.free_bytes())
+        event: Event | None = Began(
+            self._mailbox, self._request.reason, self._spool.free_bytes(), portal=self._calls._portal is not None
+        )
+        self._calls.in_progress[self._message_id] = (self._request.company_id, self._request.subscriber_id)
         try:
             while event is not None:
                 event = self._perform_all(dialogue.handle(event))
@@ -192,13 +219,14 @@ class OneDeposit:
         finally:
             # Nobody's any more when it was neither kept nor discarded: the sweeper's.
             if self._outcome != "kept":
-                self._calls.in_progress.discard(self._message_id)
+                self._calls.in_progress.pop(self._message_id, None)
             DEPOSITS.labels(self._outcome).inc()
             log.info(
                 "deposit ended", call_id=self._request.call_id, outcome=self._outcome,
                 message_id=self._message_id if self._outcome == "kept" else None,
                 caller=masked(self._request.caller.number), reason=self._request.reason,
             )
+        return self._outcome
 
     def _perform_all(self, orders: list[Command]) -> Event | None:
         """The event the last order brought; the others bring none."""
@@ -223,49 +251,86 @@ class OneDeposit:
 
     def _perform(self, order: Command) -> Event | None:
         match order:
-            case Play(prompts):
-                self._outcome = _REFUSALS.get(prompts[0], self._outcome)
-                for prompt in prompts:
-                    if self._play(str(self._sounds / f"{prompt}.wav")) == "#":
-                        break
-                return Played()
-            case Beep():
-                if not self._write_note():
+            case Play(sounds, instead):
+                self._outcome = _REFUSALS.get(sounds[0], self._outcome)
+                key, complete = self._play_all(sounds)
+                if not complete and instead:
+                    key, _ = self._play_all(instead)
+                return Played(key)
+            case Ask(sounds):
+                self._end_with(_ANY_KEY)
+                key, _ = self._play_all(sounds)
+                return Pressed(key or self._play(f"silence_stream://{_ANSWER_WITHIN_MS}")[0])
+            case Beep(urgent):
+                self._end_with(_RECORDING_KEYS)
+                if not self._write_note(self._new_message(urgent)):
                     return NoRoom()
                 self._play(_BEEP)
                 return Played()
             case Record():
                 return self._record(order)
+            case MarkUrgent(urgent):
+                assert self._message is not None
+                self._write_note(replace(self._message, urgent=urgent))
+            case Forget():
+                self._spool.audio(self._message_id).unlink(missing_ok=True)
             case Keep():
                 self._keep(order)
             case Discard():
                 self._outcome = order.why
                 self._spool.erase(self._message_id)
+            case HandOver():
+                self._outcome = "to the portal"
             case HangUp():
                 self._call.command(commands.hangup("NORMAL_CLEARING"))
         return None
 
-    def _play(self, what: str) -> str | None:
-        """The key that ended it. A prompt that is not there is passed over: the beep matters more."""
-        ended = self._call.execute("playback", what, timeout_s=_PROMPT_LIMIT_S)
-        if not isinstance(ended, SwitchEvent):
-            return None
-        # Any other answer than this one also comes when the caller hangs up (mod_dptools.c, playback_function).
-        if ended.get("Application-Response") == "FILE NOT FOUND":
-            log.error("prompt is missing", call_id=self._request.call_id, prompt=what)
-        return ended.variable("playback_terminator_used")
+    def _play_all(self, sounds: tuple[Sound | TheRecording, ...]) -> tuple[str | None, bool]:
+        """The key that ended it, and whether every file was there; after a key nothing more is played."""
+        for sound in sounds:
+            key, there = self._play(self._place(sound))
+            if key is not None or (not there and isinstance(sound, OwnRecording)):
+                return key, there
+        return None, True
 
-    def _write_note(self) -> bool:
+    def _place(self, sound: Sound | TheRecording) -> str:
+        match sound:
+            case OwnRecording(greeting_id):
+                return str(self._spool.greeting(greeting_id))
+            case TheRecording():
+                return str(self._spool.audio(self._message_id))
+        return str(self._sounds / f"{sound}.wav")
+
+    def _play(self, what: str) -> tuple[str | None, bool]:
+        """The key that ended it, and whether it was there: a missing prompt is passed over, the beep matters more."""
+        ended = self._call.execute("playback", what, timeout_s=_PLAYBACK_LIMIT_S)
+        if not isinstance(ended, SwitchEvent):
+            return None, True
+        # Any other answer than this one also comes when the caller hangs up (mod_dptools.c, playback_function).
+        there = ended.get("Application-Response") != "FILE NOT FOUND"
+        if not there:
+            log.error("sound is missing", call_id=self._request.call_id, sound=what)
+        return ended.variable("playback_terminator_used") or None, there
+
+    def _end_with(self, keys: str) -> None:
+        if self._keys != keys:
+            self._call.set_variables({"playback_terminators": keys})
+            self._keys = keys
+
+    def _new_message(self, urgent: bool) -> LeftMessage:
         request = self._request
-        self._message = LeftMessage(
+        return LeftMessage(
             message_id=self._message_id, company_id=request.company_id, subscriber_id=request.subscriber_id,
             call_id=request.call_id, left_at=self._calls._now(), reason=request.reason, caller=request.caller,
+            urgent=urgent,
         )
-        self._calls.in_progress.add(self._message_id)
+
+    def _write_note(self, message: LeftMessage) -> bool:
+        self._message = message
         try:
-            gevent.get_hub().threadpool.apply(self._spool.write_note, (self._message,))
+            gevent.get_hub().threadpool.apply(self._spool.write_note, (message,))
         except OSError as error:
-            log.error("no note, no recording", call_id=request.call_id, reason=str(error))
+            log.error("note not written", call_id=self._request.call_id, reason=str(error))
             return False
         return True
 
@@ -273,15 +338,20 @@ class OneDeposit:
         path = self._spool.audio(self._message_id)
         # From here on the message is safe without us: should we die, the dialplan must not ask for another.
         self._call.set_variables({"pbx_mailbox": ""})
-        argument = f"{path} {order.max_s} {_SILENCE_THRESHOLD} {order.silence_end_s}"
+        # The switch stops at the first whole second of the clock that is past the limit: up to one second later.
+        argument = f"{path} {order.max_s - 1} {_SILENCE_THRESHOLD} {order.silence_end_s}"
         ended = self._call.execute("record", argument, timeout_s=order.max_s + 30.0)
         completed = ended if isinstance(ended, SwitchEvent) else None
         if self._call.hung_up or completed is None:
             return self._caller_left(completed)
         recording = self._when_closed()
+        if completed.variable("playback_terminator_used"):
+            ended_by: EndedBy = "key"
+        else:
+            ended_by = "silence" if completed.variable("silence_hits_exhausted") == "true" else "limit"
         return Recorded(
             recording,
-            by_silence=completed.variable("silence_hits_exhausted") == "true",
+            ended_by=ended_by,
             short=recording is not None and is_short(recording, _reported_ms(completed)),
         )
 

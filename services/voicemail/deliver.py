@@ -4,6 +4,8 @@
        ^          |-> waiting, later (4xx, unreachable, unclear) ... given_up after five days
        '----------'-> refused (5xx): the message stays in the mailbox, the owner sees the server's words
 
+A recording that is too large for a mail, by our own limit or the server's, goes as a link to it.
+
 Only the claim's holder sends. A worker that dies leaves its claim to run out; was it between "sending" and
 the server's word, nobody can know whether the mail went: it is sent again under the same Message-ID, and
 counted (deliveries.ambiguous).
@@ -12,14 +14,16 @@ counted (deliveries.ambiguous).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from typing import Any
 
 import structlog
 import tenacity
 
-from services.voicemail import audio
-from services.voicemail.mail import Audio, MailFacts, compose
+from services.voicemail import audio, links
+from services.voicemail.mail import Audio, MailFacts, MailRules, compose
 from services.voicemail.spool import Spool
 from shared import smtp
 from shared.database import Database, DatabaseUnavailable, Row
@@ -37,12 +41,12 @@ class ClaimLost(Exception):
 
 
 class Mailer:
-    def __init__(self, database: Database, spool: Spool, server: SmtpServer, sender: str,
+    def __init__(self, database: Database, spool: Spool, server: SmtpServer, rules: MailRules,
                  now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._spool = spool
         self._server = server
-        self._sender = sender
+        self._rules = rules
         self._now = now
 
     def deliver(self, company_id: int, message_id: str, kind: str) -> str:
@@ -56,7 +60,7 @@ class Mailer:
 
     def _try(self, delivery: Row) -> str:
         try:
-            mail = compose(_facts(delivery, self._sender), self._audio(delivery))
+            mail, as_link = self._mail(delivery)
         except OSError as error:  # the spool is away, or somebody removed the file: not the mail's fault
             return self._failed(delivery, Failure.UNREACHABLE, f"audio: {error}")
         except Exception as error:  # else the claim runs out and it is tried again at once, for ever
@@ -64,11 +68,18 @@ class Mailer:
             return self._failed(delivery, Failure.UNREACHABLE, f"not made: {type(error).__name__}")
         try:
             reply = smtp.send(
-                self._server, self._sender, delivery.recipient, mail,
+                self._server, self._rules.sender, delivery.recipient, mail,
                 lambda: self._about_to_send(delivery),
             )
         except ClaimLost:
             return "claim lost"
+        except smtp.TooLarge as error:
+            if as_link or delivery.kind == "notification":
+                self._note(delivery, "state = 'refused', last_reply = :reply", reply=error.reply)
+                return "refused"
+            self._note(delivery, "state = 'waiting', as_link = true, last_reply = :reply", keep_claim=True,
+                       reply=error.reply)
+            return self._try(Row({**delivery, "as_link": True}))
         except smtp.RefusedForGood as error:
             self._note(delivery, "state = 'refused', last_reply = :reply", reply=error.reply)
             return "refused"
@@ -78,7 +89,7 @@ class Mailer:
             return self._failed(delivery, Failure.UNREACHABLE, error.reply)
         except smtp.Unclear as error:
             return self._failed(delivery, Failure.UNCLEAR, error.reply)
-        self._sent(delivery, reply)
+        self._sent(delivery, reply, as_link=as_link)
         return "sent"
 
     def _claim(self, company_id: int, message_id: str, kind: str) -> Row | None:
@@ -96,7 +107,7 @@ class Mailer:
                   AND d.state IN ('waiting', 'sending') AND d.next_attempt_at <= now()
                   AND (d.claimed_until IS NULL OR d.claimed_until < now())
                 RETURNING d.company_id, d.message_id, d.kind, d.recipient, d.attempts, d.first_tried_at,
-                          d.claimed_until, before.was
+                          d.claimed_until, d.as_link, before.was
                 """,
                 company_id=company_id, message_id=message_id, kind=kind,
             )
@@ -120,9 +131,21 @@ class Mailer:
             )
         return Row({**claimed, **details})
 
-    def _audio(self, delivery: Row) -> Audio | None:
+    def _mail(self, delivery: Row) -> tuple[EmailMessage, bool]:
+        """The mail, and whether it carries a link in place of the recording."""
+        facts = _facts(delivery, self._rules.sender)
         if delivery.kind == "notification":
-            return None
+            return compose(facts, None), False
+        if not delivery.as_link:
+            mail = compose(facts, self._audio(delivery))
+            if len(mail.as_bytes()) <= self._rules.largest_bytes:
+                return mail, False
+        until = self._now() + links.KEPT
+        with self._database.company(delivery.company_id) as tx:
+            link = links.new_link(tx, delivery.company_id, delivery.message_id, until, self._rules.public_url)
+        return compose(replace(facts, link=link, link_until=until), None), True
+
+    def _audio(self, delivery: Row) -> Audio:
         path = self._spool.audio(str(delivery.message_id))
         if delivery.audio_format == "mp3":
             mp3 = self._spool.mp3(str(delivery.message_id))
@@ -149,14 +172,15 @@ class Mailer:
         )
         return "later"
 
-    def _sent(self, delivery: Row, reply: str) -> None:
+    def _sent(self, delivery: Row, reply: str, *, as_link: bool) -> None:
         for attempt in tenacity.Retrying(  # the mail is out: this must be written down if it can be at all
             retry=tenacity.retry_if_exception_type(DatabaseUnavailable),
             wait=tenacity.wait_exponential(0.2, max=5), stop=tenacity.stop_after_delay(30), reraise=True,
         ):
             with attempt:
-                self._note(delivery, "state = 'sent', sent_at = now(), last_reply = :reply", reply=reply)
-        if delivery.kind == "forward":
+                self._note(delivery, "state = 'sent', sent_at = now(), as_link = :as_link, last_reply = :reply",
+                           as_link=as_link, reply=reply)
+        if delivery.kind == "forward" and not as_link:  # a link leads to the message: it is still needed
             self._delete_after_mail(delivery)
 
     def _delete_after_mail(self, delivery: Row) -> None:

@@ -14,6 +14,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PROFILE = "internal"
+"""Of the handsets. Named in each MESSAGE_WAITING, or the switch looks for a registration of the account first, and
+logs an error for each device that has none."""
 _ACCOUNT = re.compile(r"(?:sip:)?([a-z0-9-]{3,32})@([a-z0-9.-]{1,253})", re.IGNORECASE)
 _SAFE = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -67,7 +70,9 @@ def lamp_headers(device_id: str, domain: str, waiting: Waiting, query: Query | N
             f"{waiting.new}/{waiting.saved} ({waiting.new_urgent}/{waiting.saved_urgent})"
         ),
     }
-    if query is not None:
+    if query is None:
+        headers["sofia-profile"] = PROFILE
+    else:
         for name, value in (
             ("sofia-profile", query.profile),
             ("sub-call-id", query.subscription_call_id),

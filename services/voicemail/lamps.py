@@ -2,29 +2,35 @@
 
     a row of lamp_changes (written by the transaction that changed the mailbox) -> MESSAGE_WAITING
     MESSAGE_QUERY (a device registered, or subscribed)                         -> MESSAGE_WAITING, to it
-    the line to the switch is new                                              -> every lamp that is lit
+    the line to the switch is new, or its SIP profile started                  -> every lamp that is lit
 
-Whatever could not be told is told by the resync when the line is back.
+Whatever could not be told is told by the resync when the line is back; so is what was told shortly before the line
+broke, since a switch that died may not have passed it on: a lamp that should be dark, above all.
 """
 
 from __future__ import annotations
+
+import time
 
 import gevent
 import structlog
 from gevent.event import Event as Flag
 from gevent.queue import Full, Queue
 
-from services.voicemail.lamp import NOTHING_WAITS, Query, Waiting, lamp_headers, query_from
+from services.voicemail.lamp import NOTHING_WAITS, PROFILE, Query, Waiting, lamp_headers, query_from
 from shared.database import Database, DatabaseError, DatabaseUnavailable, Row
 from shared.esl import commands
 from shared.esl.client import InboundClient
-from shared.esl.errors import EslError
+from shared.esl.errors import CommandRejected, EslError
 from shared.esl.events import Event
 from shared.metrics import Counter
 
 log = structlog.get_logger()
 
-EVENTS = ["MESSAGE_QUERY"]
+_PROFILE_START = "sofia::profile_start"
+EVENTS = ["MESSAGE_QUERY", f"CUSTOM {_PROFILE_START}"]
+_PROFILE_STARTS_WITHIN_S = 15.0
+_TOLD_AGAIN_S = 60.0
 _LOOK_EVERY_S = 0.5
 _QUERIES_WAITING = 5000
 _QUERY_WORKERS = 4
@@ -34,7 +40,7 @@ _DEVICES_AND_COUNTS = """
 SELECT v.device_id, c.sip_domain, n.lamp_enabled, n.new, n.saved, n.new_urgent, n.saved_urgent
 FROM directory.devices v
 JOIN directory.companies c USING (company_id)
-JOIN voicemail.message_counts n USING (company_id, subscriber_id)
+JOIN voicemail.lamp_counts n USING (company_id, subscriber_id)
 """
 
 LAMPS = Counter("pbx_voicemail_lamps_told_total", "Message lamps told to the switch", ["why"])
@@ -50,6 +56,8 @@ class Lamps:
         self._queries: Queue[Query] = Queue(maxsize=_QUERIES_WAITING)
         self._changed = Flag()
         self._stopping = False
+        self._told_at: dict[int, float] = {}
+        """Subscribers whose lamps were told of a change of late."""
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
     def start(self) -> None:
@@ -69,6 +77,9 @@ class Lamps:
     # The switch asks
 
     def on_event(self, event: Event) -> None:
+        if event.subclass == _PROFILE_START:
+            gevent.spawn(self._tell_all_when_profile_is_up, self.client)
+            return
         query = query_from({name: event.get(name) for name in _ACCOUNT_HEADERS})
         if query is None:
             return
@@ -78,24 +89,44 @@ class Lamps:
             log.warning("message lamp query dropped", device=query.device_id)
 
     def on_resync(self, client: InboundClient) -> None:
+        """A switch that has just started takes the event socket's line before its profile knows any handset."""
+        if _profile_is_up(client):
+            self._tell_all(client)
+        else:
+            gevent.spawn(self._tell_all_when_profile_is_up, client)
+
+    def _tell_all_when_profile_is_up(self, client: InboundClient) -> None:
+        ends_at = time.monotonic() + _PROFILE_STARTS_WITHIN_S
+        try:
+            while not _profile_is_up(client):
+                if time.monotonic() > ends_at:
+                    log.error("the profile of the handsets does not start", profile=PROFILE)
+                    return
+                gevent.sleep(0.1)
+            self._tell_all(client)
+        except EslError as error:  # a new line, and a resync of its own
+            log.warning("lamps not resynced", reason=str(error))
+
+    def _tell_all(self, client: InboundClient) -> None:
+        """Those that are lit, and those that changed of late."""
+        since = time.monotonic() - _TOLD_AGAIN_S
+        self._told_at = {subscriber: at for subscriber, at in self._told_at.items() if at > since}
         try:
             with self._database.platform() as tx:
-                lit = tx.rows(_DEVICES_AND_COUNTS + " WHERE n.new + n.saved > 0")
+                rows = tx.rows(_DEVICES_AND_COUNTS + " WHERE n.new + n.saved > 0 OR v.subscriber_id = ANY(:lately)",
+                               lately=sorted(self._told_at))
         except (DatabaseUnavailable, DatabaseError) as error:
             # The line is no worse for it; the devices ask again when they register.
             log.warning("lamps not resynced", reason=str(error))
-            gevent.spawn_later(2.0, self._resync_again, client)
+            gevent.spawn_later(2.0, self._tell_all_again, client)
             return
-        for row in lit:
+        for row in rows:
             self._tell(row, "resync")
-        log.info("lamps resynced", lit=len(lit))
+        log.info("lamps resynced", told=len(rows))
 
-    def _resync_again(self, client: InboundClient) -> None:
+    def _tell_all_again(self, client: InboundClient) -> None:
         if client.connected and not self._stopping:
-            try:
-                self.on_resync(client)
-            except EslError as error:  # a new line, and a resync of its own
-                log.warning("lamps not resynced", reason=str(error))
+            self._tell_all_when_profile_is_up(client)
 
     def _answer_queries(self) -> None:
         while True:
@@ -151,6 +182,7 @@ class Lamps:
             )
             for device in devices:
                 self._tell(device, "change")
+            self._told_at |= dict.fromkeys((change.subscriber_id for change in changes), time.monotonic())
         return len(devices)
 
     def _tell(self, device: Row, why: str) -> None:
@@ -158,6 +190,13 @@ class Lamps:
             "MESSAGE_WAITING", lamp_headers(device.device_id, device.sip_domain, _waiting(device))
         ))
         LAMPS.labels(why).inc()
+
+
+def _profile_is_up(client: InboundClient) -> bool:
+    try:
+        return not client.api("sofia", "status", "profile", PROFILE).startswith("Invalid Profile")
+    except CommandRejected:  # no mod_sofia yet
+        return False
 
 
 def _waiting(row: Row) -> Waiting:

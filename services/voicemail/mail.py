@@ -31,6 +31,18 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
+class MailRules:
+    """What mails are made by, the same for all."""
+
+    sender: str
+    """Address of the own domain."""
+    largest_bytes: int
+    """Of a whole mail, attachment encoded; a larger one carries a link instead."""
+    public_url: str
+    """What people reach this service's HTTP under, without a slash at the end."""
+
+
+@dataclass(frozen=True, slots=True)
 class MailFacts:
     message_id: str
     kind: Kind
@@ -50,6 +62,9 @@ class MailFacts:
     reason: Reason
     urgent: bool = False
     incomplete: bool = False
+    link: str | None = None
+    """Where the recording can be heard, when it is too large for a mail."""
+    link_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,7 @@ class _Words:
     length: str
     mailbox: str
     why: str
-    opening: dict[Kind, str]
+    opening: dict[Kind | Literal["link"], str]
     reasons: dict[Reason, str]
     incomplete: str
     file: str
@@ -85,6 +100,8 @@ _WORDS: dict[Language, _Words] = {
             "forward": "auf Ihrer Mailbox wurde eine Nachricht hinterlassen. Sie hängt dieser E-Mail an.",
             "copy": "auf der Mailbox wurde eine Nachricht hinterlassen. Diese E-Mail enthält eine Kopie.",
             "notification": "auf der Mailbox wurde eine Nachricht hinterlassen. Sie können sie dort abhören.",
+            "link": "auf der Mailbox wurde eine Nachricht hinterlassen. Für eine E-Mail ist die Aufnahme zu groß; Sie"
+                    " können sie bis {until} unter diesem Link anhören und speichern:",
         },
         reasons={
             "always": "alle Anrufe zur Mailbox",
@@ -112,6 +129,8 @@ _WORDS: dict[Language, _Words] = {
             "forward": "someone left a message in your mailbox. It is attached to this mail.",
             "copy": "someone left a message in the mailbox. This mail carries a copy of it.",
             "notification": "someone left a message in the mailbox. You can listen to it there.",
+            "link": "someone left a message in the mailbox. The recording is too large for a mail; until {until} you"
+                    " can listen to it and save it with this link:",
         },
         reasons={
             "always": "all calls go to the mailbox",
@@ -131,7 +150,7 @@ _GREETING = {"de": "Guten Tag,", "en": "Hello,"}
 
 
 def compose(facts: MailFacts, audio: Audio | None) -> EmailMessage:
-    """The mail. audio: None for a notification, or when the audio is not to be sent."""
+    """The mail. audio: None for a notification, and when facts.link leads to it."""
     words = _WORDS[facts.language]
     local_time = facts.left_at.astimezone(ZoneInfo(facts.time_zone))
     length = length_text(facts.duration_ms)
@@ -155,11 +174,12 @@ def compose(facts: MailFacts, audio: Audio | None) -> EmailMessage:
         (words.mailbox, facts.owner_name),
     ]
     opening = words.opening[facts.kind]
+    if facts.link is not None and facts.link_until is not None:
+        until = facts.link_until.astimezone(ZoneInfo(facts.time_zone)).strftime(words.time)
+        opening = words.opening["link"].format(until=until)
     remark = words.incomplete if facts.incomplete else ""
-    mail.set_content(_as_text(facts.language, opening, lines, remark), cte="quoted-printable")
-    mail.add_alternative(
-        _as_html(facts.language, opening, lines, remark), subtype="html", cte="quoted-printable"
-    )
+    mail.set_content(_as_text(facts, opening, lines, remark), cte="quoted-printable")
+    mail.add_alternative(_as_html(facts, opening, lines, remark), subtype="html", cte="quoted-printable")
     if audio is not None:
         mail.add_attachment(
             audio.content,
@@ -200,22 +220,26 @@ def file_name(facts: MailFacts, audio_format: AudioFormat) -> str:
     return f"{words.file}_{at}_{words.file_from}_{caller}.{audio_format}"
 
 
-def _as_text(language: Language, opening: str, lines: list[tuple[str, str]], remark: str) -> str:
+def _as_text(facts: MailFacts, opening: str, lines: list[tuple[str, str]], remark: str) -> str:
     width = max(len(label) for label, _ in lines) + 1
     table = "\n".join(f"{label + ':':<{width}} {value}" for label, value in lines)
-    return "\n\n".join(part for part in (_GREETING[language], opening, table, remark) if part) + "\n"
+    parts = (_GREETING[facts.language], opening, facts.link, table, remark)
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _as_html(language: Language, opening: str, lines: list[tuple[str, str]], remark: str) -> str:
+def _as_html(facts: MailFacts, opening: str, lines: list[tuple[str, str]], remark: str) -> str:
     rows = "\n".join(
         f'<tr><th style="text-align:left;padding-right:1em">{html.escape(label)}</th>'
         f"<td>{html.escape(value)}</td></tr>"
         for label, value in lines
     )
+    link = html.escape(facts.link) if facts.link else ""
+    link = f'\n<p><a href="{link}">{link}</a></p>' if link else ""
     after = f"\n<p><strong>{html.escape(remark)}</strong></p>" if remark else ""
     return (
-        f'<!DOCTYPE html>\n<html lang="{language}">\n<head><meta charset="utf-8"></head>\n'
+        f'<!DOCTYPE html>\n<html lang="{facts.language}">\n<head><meta charset="utf-8"></head>\n'
         '<body style="font-family:sans-serif">\n'
-        f"<p>{_GREETING[language]}</p>\n<p>{html.escape(opening)}</p>\n<table>\n{rows}\n</table>{after}\n"
+        f"<p>{_GREETING[facts.language]}</p>\n<p>{html.escape(opening)}</p>{link}\n"
+        f"<table>\n{rows}\n</table>{after}\n"
         "</body>\n</html>\n"
     )

@@ -10,13 +10,15 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 Language = Literal["de", "en"]
 Reason = Literal["always", "busy", "no_answer", "not_reachable", "direct"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
+GreetingKind = Literal["personal", "busy", "no_answer", "name"]
+GREETING_KINDS: tuple[GreetingKind, ...] = get_args(GreetingKind)
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _NOT_IN_NAMES = re.compile(r"[^\w .\-&()/+']|_")
@@ -37,6 +39,8 @@ class Mailbox:
     silence_end_s: int = 5
     messages_left_to_quota: int = 1
     """Zero or less: the mailbox is full."""
+    greetings: Mapping[GreetingKind, str] = field(default_factory=dict)
+    """The owner's recordings that are in use, by their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def read_note(text: str) -> LeftMessage:
         data: Any = json.loads(text)
         if data.get("version") != NOTE_VERSION:
             raise UnreadableNote(f"version {data.get('version')!r}")
-        known = {field.name for field in fields(LeftMessage)}
+        known = {one.name for one in fields(LeftMessage)}
         values: dict[str, Any] = {name: value for name, value in data.items() if name in known}
         values["caller"] = Caller(**values["caller"])
         values["left_at"] = datetime.fromisoformat(values["left_at"])

@@ -8,6 +8,7 @@ file and the true length when it closes it; so a header that agrees with the siz
 from __future__ import annotations
 
 import struct
+from array import array
 from dataclasses import dataclass
 
 HEADER_BYTES = 44
@@ -89,3 +90,27 @@ def is_short(recording: Recording, reported_ms: int | None) -> bool:
     (switch_core_file_write). A packet or two may be counted and not written at a hang-up.
     """
     return reported_ms is not None and recording.duration_ms + _LATE_PACKETS_MS < reported_ms
+
+
+_FRAME_MS = 20
+_SILENT = 200
+"""Mean amplitude, as `record` measures silence (switch_ivr_play_say.c)."""
+
+
+def without_silence(samples: array[int], sample_rate: int, *, keep_ms: int = 100) -> array[int]:
+    """Mono samples without the silence before the first and after the last sound, but for keep_ms; empty: no sound.
+
+    Looks from both ends inwards, so that it takes as long as there is silence, not as long as there is sound.
+    """
+    frame = sample_rate * _FRAME_MS // 1000
+    starts = range(0, len(samples) - frame + 1, frame)
+
+    def loud(start: int) -> bool:
+        return sum(map(abs, samples[start:start + frame])) >= _SILENT * frame
+
+    first = next((start for start in starts if loud(start)), None)
+    if first is None:
+        return array("h")
+    last = next(start for start in reversed(starts) if loud(start))
+    keep = sample_rate * keep_ms // 1000
+    return samples[max(0, first - keep):last + frame + keep]

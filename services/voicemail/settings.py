@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.voicemail.mail import MailRules
 from shared.logs import LEVELS
 from shared.settings import Environment
 from shared.smtp import SmtpServer, read_server
@@ -31,7 +32,7 @@ class WorkerSettings:
     broker_url: str
     spool: Path
     smtp: SmtpServer
-    mail_from: str
+    mail: MailRules
     log_level: str
 
 
@@ -57,6 +58,16 @@ def read_worker(env: Environment) -> WorkerSettings:
         broker_url=env.text("BROKER_URL"),
         spool=env.folder("SPOOL"),
         smtp=read_server(env),
-        mail_from=env.text("MAIL_FROM", minimum_length=3),
+        mail=_read_mail_rules(env),
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
+    )
+
+
+def _read_mail_rules(env: Environment) -> MailRules:
+    bind, port = env.text("BIND", "127.0.0.1"), env.port("VOICEMAIL_HTTP_PORT")
+    host = "127.0.0.1" if bind in ("0.0.0.0", "::") else bind
+    return MailRules(
+        sender=env.text("MAIL_FROM", minimum_length=3),
+        largest_bytes=env.whole_number("MAIL_LARGEST_MB", 10, at_least=1, at_most=100) * 1_000_000,
+        public_url=env.web_address("VOICEMAIL_PUBLIC_URL", f"http://{host}:{port}"),
     )

@@ -3,6 +3,8 @@
     recordings/<message id>.wav    written by the switch
     recordings/<message id>.json   the message's note: there from before the beep until the row is committed
     recordings/<message id>.mp3    made by the worker
+    greetings/<greeting id>.wav    what an owner says to his callers (greetings.py)
+    drafts/                        greetings nobody has saved yet, and uploads
     fallback/<leg>_<mailbox>….wav  written by the dialplan when this service was away (sweeper.py)
     refused/                       recordings nobody can place; kept for the operator
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,9 +39,11 @@ class Spool:
         self.recordings = root / "recordings"
         self.fallback = root / "fallback"
         self.refused = root / "refused"
+        self.greetings = root / "greetings"
+        self.drafts = root / "drafts"
 
     def prepare(self) -> None:
-        for folder in (self.recordings, self.fallback, self.refused):
+        for folder in (self.recordings, self.fallback, self.refused, self.greetings, self.drafts):
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
 
     def audio(self, message_id: str) -> Path:
@@ -46,6 +51,13 @@ class Spool:
 
     def mp3(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.mp3"
+
+    def greeting(self, greeting_id: str) -> Path:
+        return self.greetings / f"{uuid.UUID(greeting_id)}.wav"
+
+    def draft(self) -> Path:
+        """A file nobody uses yet, for the switch's `record` or an upload."""
+        return self.drafts / f"{uuid.uuid4()}.wav"
 
     def note(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.json"
@@ -68,6 +80,9 @@ class Spool:
 
     def fallback_recordings(self) -> Iterator[Path]:
         yield from sorted(self.fallback.glob("*.wav"))
+
+    def refused_files(self) -> Iterator[Path]:
+        yield from self.refused.iterdir()
 
     def drop_note(self, message_id: str) -> None:
         self.note(message_id).unlink(missing_ok=True)
@@ -103,10 +118,22 @@ class Spool:
         except FileNotFoundError:
             return None
 
-    def erase(self, message_id: str) -> None:
-        """Every file of the message."""
-        for path in (self.audio(message_id), self.mp3(message_id), self.note(message_id)):
+    def erase(self, of: str) -> None:
+        """Every file of this message, or of this greeting."""
+        for path in (self.audio(of), self.mp3(of), self.note(of), self.greeting(of)):
             path.unlink(missing_ok=True)
+
+    def drop_strays(self, older_than_s: float) -> int:
+        """What processes that were killed left half-made, and MP3s without their recording. Blocks."""
+        dropped = 0
+        for path in self.recordings.iterdir():
+            half_made = path.name.startswith(".")
+            alone = path.suffix == ".mp3" and not path.with_suffix(".wav").exists()
+            changed_at = self.last_change(path) if half_made or alone else None
+            if changed_at is not None and time.time() - changed_at > older_than_s:
+                path.unlink(missing_ok=True)
+                dropped += 1
+        return dropped
 
     def adopt(self, path: Path, message: LeftMessage) -> None:
         """Makes a recording of the dialplan's fallback one of ours: note first, then the audio's new name."""

@@ -36,7 +36,10 @@ def mailbox_for_deposit(database: Database, company_id: int, subscriber_id: int)
             SELECT b.enabled, b.max_message_s, b.silence_end_s, s.language,
                    b.max_messages - (SELECT count(*) FROM voicemail.messages m
                                      WHERE m.company_id = b.company_id AND m.subscriber_id = b.subscriber_id
-                                       AND m.deleted_at IS NULL) AS messages_left_to_quota
+                                       AND m.deleted_at IS NULL) AS messages_left_to_quota,
+                   (SELECT coalesce(json_object_agg(g.kind, g.greeting_id), '{}') FROM voicemail.greetings g
+                    WHERE g.company_id = b.company_id AND g.subscriber_id = b.subscriber_id
+                      AND g.in_use) AS greetings
             FROM voicemail.mailboxes b
             JOIN directory.subscribers s
               ON s.company_id = b.company_id AND s.subscriber_id = b.subscriber_id

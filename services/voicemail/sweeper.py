@@ -3,7 +3,7 @@
     note next to audio, no row yet       -> stored (the database was away, or the service was killed)
     recording of the dialplan's fallback -> given a note and a message id of its own, then stored
     deliveries that are due              -> into the outbox again
-    rows deleted long enough             -> gone, their audio after them
+    what has ended                       -> gone (retention.py)
 
 Each round's parts are independent; whatever fails is met again in the next round.
 """
@@ -24,6 +24,7 @@ from services.voicemail.deposit import SHORTEST_MESSAGE_MS
 from services.voicemail.fallback import fallback_message_id, parse_fallback_name
 from services.voicemail.mailbox import Caller, LeftMessage, UnreadableNote, caller_from
 from services.voicemail.recording import Recording
+from services.voicemail.retention import Retention
 from services.voicemail.spool import Spool
 from services.voicemail.store import MAIL_QUEUE, MAIL_TASK, SCHEMA, NoSuchMailbox, store
 from shared import outbox
@@ -34,15 +35,12 @@ log = structlog.get_logger()
 
 # The switch writes 50 times a second and unbuffered (call.py); a file at rest for a minute has no writer.
 STALE_S = 60.0
-DELETED_KEPT = "24 hours"
 LOST_TASK = "15 minutes"
 _ROUND_S = 2.0
 _SLOW_ROUND = 15  # every so many rounds what is in no hurry
-_PURGED_AT_ONCE = 500
-_NO_MAIL_TO_GO = (
-    "NOT EXISTS (SELECT FROM voicemail.deliveries d WHERE d.company_id = m.company_id"
-    " AND d.message_id = m.message_id AND d.state IN ('waiting', 'sending'))"
-)
+_RARE_ROUND = 300
+_TAKEN_AT_ONCE = 200
+"""Of what waits in the spool, so that mails that are due are not kept waiting by thousands of recordings."""
 TAKEN_IN = Counter("pbx_voicemail_swept_total", "Recordings the sweeper took in", ["from_"])
 WAITING = Gauge("pbx_voicemail_notes_waiting", "Recordings that are not in the database yet")
 MAILS = Gauge("pbx_voicemail_mails", "Mails that did not go, by what became of them", ["state"])
@@ -60,10 +58,12 @@ class Sweeper:
         self._in_progress = in_progress
         self._stored = stored
         self._wake_relay = wake_relay
+        self._retention = Retention(database, spool)
         self._clock = clock
         self._woken = Event()
         self._stopping = False
         self._rounds = 0
+        self._taken_in = 0
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
@@ -85,12 +85,16 @@ class Sweeper:
                 self.round()
             except Exception:  # without rounds recordings would lie unseen until the next start
                 log.exception("sweeper's round broken off")
-            self._woken.wait(_ROUND_S)
+            self._woken.wait(0 if self._taken_in >= _TAKEN_AT_ONCE else _ROUND_S)
 
     def round(self) -> None:
-        parts = [self.take_in_fallback, self.take_in_notes, self.queue_due_mails]
+        self._taken_in = 0
+        ending = self._retention
+        parts = [self.take_in_fallback, self.take_in_notes, self.queue_due_mails, ending.erase]
         if self._rounds % _SLOW_ROUND == 0:
-            parts += [self.purge, self.erase, self.count_mails]
+            parts += [ending.purge, ending.erase_what_was_refused, ending.end_links, self.count_mails]
+        if self._rounds % _RARE_ROUND == 0:
+            parts.append(ending.drop_strays)
         self._rounds += 1
         for part in parts:
             try:
@@ -104,11 +108,10 @@ class Sweeper:
     # Recordings
 
     def take_in_notes(self) -> None:
-        waiting = 0
-        for path in self._spool.notes():
-            if path.stem in self._in_progress:
-                continue
-            waiting += 1
+        # Listed in a thread: thousands of recordings lie there, and calls are served by this one.
+        notes = [path for path in gevent.get_hub().threadpool.apply(lambda: list(self._spool.notes()))
+                 if path.stem not in self._in_progress]
+        for path in self._some_of(notes):
             try:
                 message = self._spool.read_note(path)
             except FileNotFoundError:
@@ -118,11 +121,16 @@ class Sweeper:
                 self._spool.refuse(path)
                 continue
             self._each(path, partial(self._take_in, message, origin="note"))
-        WAITING.set(waiting)
+        WAITING.set(len(notes))
 
     def take_in_fallback(self) -> None:
-        for path in self._spool.fallback_recordings():
+        for path in self._some_of(list(self._spool.fallback_recordings())):
             self._each(path, partial(self._take_in_one_of_fallback, path))
+
+    def _some_of(self, waiting: list[Path]) -> list[Path]:
+        """Others in each round, so that some that cannot be taken in keep nobody else out."""
+        first = self._rounds * _TAKEN_AT_ONCE % max(1, len(waiting))
+        return [*waiting[first:], *waiting[:first]][:_TAKEN_AT_ONCE]
 
     def _each(self, path: Path, take_in: Callable[[], None]) -> None:
         """One recording that cannot be taken in does not keep the others waiting."""
@@ -137,6 +145,10 @@ class Sweeper:
             return
         name = parse_fallback_name(path.name)
         company_id = None if name is None else self._company_of(name.subscriber_id)
+        if name is not None and company_id is None and self._is_erased(name.subscriber_id):
+            path.unlink(missing_ok=True)
+            log.info("recording of an erased mailbox erased", call_id=name.leg_uuid)
+            return
         if name is None or company_id is None or name.company_id not in (None, company_id):
             log.error("fallback recording cannot be placed", file=path.name)
             self._spool.refuse(path)
@@ -171,12 +183,17 @@ class Sweeper:
         try:
             result = store(self._database, message, recording, incomplete=False)
         except NoSuchMailbox:
+            if self._is_erased(message.subscriber_id):
+                self._spool.erase(message.message_id)
+                log.info("recording of an erased mailbox erased", message_id=message.message_id)
+                return
             log.error("recording without a mailbox", message_id=message.message_id)
             self._spool.refuse(audio)
             self._spool.refuse(self._spool.note(message.message_id))
             return
         self._spool.drop_note(message.message_id)
         if result.new:
+            self._taken_in += 1
             TAKEN_IN.labels(origin).inc()
             log.info("recording taken in", message_id=message.message_id, call_id=message.call_id, origin=origin)
             self._stored(message, recording)
@@ -198,6 +215,11 @@ class Sweeper:
                 "SELECT company_id FROM voicemail.mailboxes WHERE subscriber_id = :id", id=subscriber_id
             )
         return None if row is None else int(row.company_id)
+
+    def _is_erased(self, subscriber_id: int) -> bool:
+        with self._database.platform() as tx:
+            return tx.row("SELECT 1 AS one FROM voicemail.erased_mailboxes WHERE subscriber_id = :id",
+                          id=subscriber_id) is not None
 
     # What is due
 
@@ -224,37 +246,6 @@ class Sweeper:
                 )
         if due:
             self._wake_relay()
-
-    def purge(self) -> None:
-        """Deleted and kept long enough, or past the mailbox's retention; never with a mail still to go.
-
-        So many at a time that the statement's time suffices, and by indexes: what is left waits for the next round.
-        """
-        for ended in (
-            f"SELECT m.company_id, m.message_id FROM voicemail.messages m"
-            f" WHERE m.deleted_at < now() - interval '{DELETED_KEPT}' AND {_NO_MAIL_TO_GO} LIMIT {_PURGED_AT_ONCE}",
-            "SELECT m.company_id, m.message_id FROM voicemail.mailboxes b JOIN voicemail.messages m"
-            " ON (m.company_id, m.subscriber_id) = (b.company_id, b.subscriber_id)"
-            f" AND m.left_at < now() - make_interval(days => b.retention_days) AND {_NO_MAIL_TO_GO}"
-            f" WHERE b.retention_days IS NOT NULL LIMIT {_PURGED_AT_ONCE}",
-        ):
-            with self._database.platform() as tx:
-                tx.execute(
-                    f"DELETE FROM voicemail.messages WHERE (company_id, message_id) IN ({ended})"
-                )
-
-    def erase(self) -> None:
-        """Audio whose row is gone: the file first, then the mark."""
-        with self._database.platform() as tx:
-            marks = tx.rows("SELECT message_id FROM voicemail.audio_to_erase ORDER BY since LIMIT 500")
-        for mark in marks:
-            self._spool.erase(str(mark.message_id))
-        if marks:
-            with self._database.platform() as tx:
-                tx.execute(
-                    "DELETE FROM voicemail.audio_to_erase WHERE message_id = ANY(:ids)",
-                    ids=[mark.message_id for mark in marks],
-                )
 
     def count_mails(self) -> None:
         """For /metrics: the workers that send have none of their own."""

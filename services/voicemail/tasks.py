@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import structlog
+from celery import Task
 
 from services.voicemail import audio
 from services.voicemail.deliver import Mailer
@@ -16,7 +17,7 @@ from services.voicemail.spool import Spool
 from services.voicemail.store import MAIL_QUEUE, MAIL_TASK, STORE_QUEUE, STORE_TASK
 from shared import settings as start
 from shared.broker import celery_app
-from shared.database import Database
+from shared.database import Database, DatabaseUnavailable
 
 log = structlog.get_logger()
 
@@ -30,16 +31,26 @@ def _database() -> Database:
     return Database(SETTINGS.database_url, pool_size=2)
 
 
+# A task that found no database is not done: else nobody would ask again before the sweeper takes it for lost.
+_AGAIN_AFTER_S = 5
+
+
 # A mail server that drips is left after a minute; the claim (deliver.CLAIM_S) outlasts both limits.
-@app.task(name=MAIL_TASK, soft_time_limit=60, time_limit=90)
-def send_mail(company_id: int, message_id: str, kind: str) -> str:
-    mailer = Mailer(_database(), Spool(SETTINGS.spool), SETTINGS.smtp, SETTINGS.mail_from)
-    return mailer.deliver(company_id, message_id, kind)
+@app.task(name=MAIL_TASK, bind=True, max_retries=None, soft_time_limit=60, time_limit=90)
+def send_mail(task: Task, company_id: int, message_id: str, kind: str) -> str:
+    mailer = Mailer(_database(), Spool(SETTINGS.spool), SETTINGS.smtp, SETTINGS.mail)
+    try:
+        return mailer.deliver(company_id, message_id, kind)
+    except DatabaseUnavailable as error:
+        raise task.retry(countdown=_AGAIN_AFTER_S, exc=error) from error
 
 
-@app.task(name=STORE_TASK, soft_time_limit=60, time_limit=90)
-def prepare_audio(company_id: int, message_id: str) -> str:
-    return prepare(_database(), Spool(SETTINGS.spool), company_id, message_id)
+@app.task(name=STORE_TASK, bind=True, max_retries=None, soft_time_limit=60, time_limit=90)
+def prepare_audio(task: Task, company_id: int, message_id: str) -> str:
+    try:
+        return prepare(_database(), Spool(SETTINGS.spool), company_id, message_id)
+    except DatabaseUnavailable as error:
+        raise task.retry(countdown=_AGAIN_AFTER_S, exc=error) from error
 
 
 def prepare(database: Database, spool: Spool, company_id: int, message_id: str) -> str:

@@ -21,6 +21,7 @@ import structlog
 from gevent.event import AsyncResult
 from gevent.event import Event as Flag
 
+from shared import metrics
 from shared.esl import commands
 from shared.esl.commands import Command
 from shared.esl.connection import InboundConnection, Reply
@@ -141,6 +142,9 @@ class InboundClient:
 
     def start(self) -> None:
         if self._supervisor is None:
+            metrics.SWITCH_CONNECTED.labels(self.name).set_function(lambda: float(self.connected))
+            metrics.SWITCH_EVENTS.labels(self.name).set_function(lambda: self.counters.events_received)
+            metrics.SWITCH_RESYNCS.labels(self.name).set_function(lambda: self.counters.resyncs)
             for delivery in self._deliveries:
                 delivery.start()
             self._supervisor = gevent.spawn(self._supervise)

@@ -21,16 +21,14 @@ from services.routing.facts import (
     Company,
     ExecutiveFilter,
     Forwarding,
-    Hours,
     Mailbox,
-    NightService,
     Range,
     SimultaneousNumber,
     Site,
     Subscriber,
-    Times,
 )
 from services.routing.ladder import decide
+from shared.schedule import Hours, NightService, Times
 
 ROUNDS = 400
 NOW = datetime(2026, 8, 12, 12, 0, tzinfo=UTC)

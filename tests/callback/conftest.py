@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from services.callback.api.calls import blueprint
+from services.callback.api.webhooks import blueprint as webhooks_blueprint
+from services.callback.feed import Feed
+from services.callback.receivers import Network
 from shared.api import create_app, token_sha256
 from shared.database import Database
 
@@ -44,6 +47,7 @@ class Web:
 
     client: FlaskClient
     people: People
+    feed: Feed
     woken: list[None] = field(default_factory=list)
     hung_up: list[UUID] = field(default_factory=list)
 
@@ -145,9 +149,14 @@ def web(database: Database, people: People) -> Web:
     return open_web(database, people)
 
 
-def open_web(database: Database, people: People, hang_up: Callable[[Iterable[UUID]], object] | None = None) -> Web:
-    """hang_up: what really ends legs; without it they are only noted."""
+def open_web(
+    database: Database, people: People, hang_up: Callable[[Iterable[UUID]], object] | None = None,
+    networks: Sequence[Network] = (),
+) -> Web:
+    """hang_up: what really ends legs; without it they are only noted. networks: where webhooks may lead, too."""
     app, api = create_app("callback", database=database)
-    found = Web(app.test_client(), people)
-    api.register_blueprint(blueprint(database, lambda: found.woken.append(None), hang_up or found.hung_up.extend))
+    found = Web(app.test_client(), people, Feed(database))
+    api.register_blueprint(blueprint(
+        database, lambda: found.woken.append(None), hang_up or found.hung_up.extend, found.feed))
+    api.register_blueprint(webhooks_blueprint(database, networks, lambda: found.woken.append(None)))
     return found

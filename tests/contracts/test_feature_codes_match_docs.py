@@ -11,7 +11,7 @@ import yaml
 from services.routing.codes import saying
 from services.routing.codes.doing import DOES
 from services.routing.codes.matching import Wrong
-from services.routing.codes.meaning import CALLS, SPEED_DIAL_EMPTY
+from services.routing.codes.meaning import CALLS, MAILBOXES, SPEED_DIAL_EMPTY
 from services.routing.feature_codes import TABLE, Takes, clashes
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,8 @@ PRODUCT = [
 SAID_IN_ALL_CASES = {
     *Wrong, *saying.WHAT_IS_WRONG.values(), saying.NOT_POSSIBLE_NOW, saying.NOTHING_STORED, saying.NOT_SET_UP,
     saying.REFUSED, SPEED_DIAL_EMPTY,
-    "after", "rings", "plus", "code-nobodys-telephone", "forward-no-answer-rings-set-to", "remote-office-warning",
+    "after", "rings", "plus", "message-lamp-cleared", "number-not-assigned",
+    "code-nobodys-telephone", "forward-no-answer-rings-set-to", "remote-office-warning",
     *map(saying.count, saying.RING_COUNTS),
 }
 
@@ -64,7 +65,7 @@ def test_the_table_has_no_two_codes_that_could_be_taken_for_one_another() -> Non
 
 def test_every_code_that_is_there_does_something_or_calls() -> None:
     there = {one.function for one in TABLE if one.since}
-    assert set(DOES) | CALLS | {"speed_dial"} == there
+    assert set(DOES) | CALLS | MAILBOXES | {"speed_dial"} == there
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

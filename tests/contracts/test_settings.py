@@ -25,7 +25,7 @@ def read_by_the_code() -> set[str]:
                 text = file.read_text()
                 found.update(re.findall(r"PBX_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_])", text))
                 found |= {f"PBX_{name}" for name in re.findall(
-                    r"\benv(?:ironment)?\.(?:text|choice|port|whole_number|folder|web_address)\(\s*\"([A-Z0-9_]+)\"",
+                    r"\benv(?:ironment)?\.(?:text|choice|port|whole_number|folder|web_address|server_address)\(\s*\"([A-Z0-9_]+)\"",
                     text)}
     return found
 

@@ -52,7 +52,7 @@ class House:
         client = InboundClient("127.0.0.1", 1, "unused", name="test")
         self.presence = SwitchEvents(client, read_people=lambda: read_people(database))
         self.presence.read_people()
-        self.server = serve(make_app(self.presence, database, {}), "127.0.0.1", 0)
+        self.server = serve(make_app(self.presence, database, {}, {}), "127.0.0.1", 0)
         self.sequence = 0
 
     def _company(self, tx: Any, domain: str, extensions: range) -> dict[str, int]:

@@ -54,7 +54,7 @@ def test_the_snapshot_comes_first_then_each_change(house: House):
     house.call(CallState.RINGING)
     assert told(next(stream)) == ("lamp", {
         "position": 1, "subscriber_id": 102, "extension": "22", "name": "Bernd Bauer", "state": "ringing",
-        "lamp": "early"})
+        "lamp": "early", "because": [], "caller": None})
 
 
 def test_a_slow_reader_gets_what_is_true_now_not_what_was(house: House):

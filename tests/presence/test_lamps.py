@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.presence.lamps import (
     DARK,
+    NIGHT,
     LampAddress,
     Picture,
     answerable,
@@ -39,6 +40,14 @@ def test_the_address_of_a_probe_is_read():
 ])
 def test_anything_else_is_no_lamp(text: str):
     assert parse_address(text) is None
+
+
+def test_the_address_of_a_night_service_is_read():
+    address = parse_address("lamp+21-night-annadeskkey@musterbau.example")
+    assert address == LampAddress("21", NIGHT, "annadeskkey", "musterbau.example")
+    assert address.user == "21-night-annadeskkey"
+    assert PEOPLE.owner_of(address) == ANNA
+    assert PEOPLE.person_on(address) is None
 
 
 @given(st.text(max_size=80))
@@ -75,7 +84,7 @@ def test_both_handsets_of_a_subscriber_have_the_lamp():
 def test_lamps_with_a_person_come_before_the_empty_ones():
     addresses = tuple(PEOPLE.all_addresses())
     assert len(addresses) == 8 * 3
-    assert {(address.key, address.position) for address in addresses[:5]} == {
+    assert {(address.key, address.shows) for address in addresses[:5]} == {
         ("annadeskkey", 1), ("annadeskkey", 2), ("annasoftkey", 1), ("annasoftkey", 2), ("bernddeskkey", 1)}
 
 

@@ -18,6 +18,8 @@ from services.presence.switch_events import SwitchEvents
 from shared import calls_up
 from shared.esl import commands
 from shared.esl.client import InboundClient
+from tests.handsets.baresip import Baresip, baresip_binary
+from tests.handsets.configuration import Login
 from tests.handsets.lamps import sipp_binary
 from tests.live.lab import DOMAIN, Lab
 from tests.scenarios.telephones import Lamp, NeverHappened, Telephones
@@ -267,3 +269,27 @@ def test_a_killed_switch_comes_back_with_right_lamps(stage: Stage):
     # Its calls are gone, the subscription is in its database, and nothing on the switch sends a NOTIFY.
     lamp.wait_for("terminated", 5.0)
     stage.lab.client.wait_connected(10)
+
+
+def test_baresip_shows_a_lamp_key_and_a_plain_extension(stage: Stage, tmp_path: Path):
+    only_on_freeswitch(stage, "plain lamps are not simulated")
+    if baresip_binary() is None:
+        pytest.skip("no baresip on this machine")
+    key = "lamp+21-1-annasoftkey"
+    login = Login("anna-soft", DOMAIN, stage.lab.passwords["anna-soft"])
+    softphone = Baresip(tmp_path / "baresip", login, stage.lab.places, ["22", key])
+
+    def wait_for(shown: str) -> None:
+        with gevent.Timeout(10, NeverHappened(f"{shown} on both, but {softphone.shown()}: {softphone.said()[-2000:]}")):
+            while softphone.shown() != {"22": shown, key: shown}:
+                gevent.sleep(0.05)
+
+    softphone.start()
+    try:
+        call = stage.telephones["clara"].dial("22")
+        stage.telephones["bernd"].wait_for_ring().answer()
+        wait_for("Busy")
+        call.hangup()
+        wait_for("Online")
+    finally:
+        softphone.stop()

@@ -26,6 +26,7 @@ def environment(service_database_urls: Mapping[str, str]) -> dict[str, str]:
         **mine, "PBX_DATABASE_URL_PRESENCE": service_database_urls["presence"], "PBX_BIND": "127.0.0.1",
         "PBX_PRESENCE_HTTP_PORT": str(free_port()), "PBX_ESL_HOST": "127.0.0.1",
         "PBX_ESL_PORT": str(free_port()), "PBX_ESL_PASSWORD": "secret-of-the-switch", "PBX_LOG_LEVEL": "error",
+        "PBX_BROKER_URL": "amqp://nobody@127.0.0.1:1/none",
     }
 
 

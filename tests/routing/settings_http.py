@@ -26,7 +26,8 @@ TOKENS = {
 }
 TABLES = ("routing.audit", "routing.assistants", "routing.executives", "routing.night_switchers", "routing.intercepts",
           "routing.call_rules", "routing.speed_dials", "routing.simultaneous_numbers", "routing.call_settings",
-          "routing.site_settings", "routing.barring_profiles", "routing.forwardings", "routing.call_limits")
+          "routing.site_settings", "routing.barring_profiles", "routing.forwardings", "routing.call_limits",
+          "routing.pickup_groups")
 
 
 def token(who: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from services.routing import commands, question
@@ -9,12 +12,15 @@ from services.routing.call import Answers
 from services.routing.directory import Directory, NotKnownNow, Unknown
 from services.routing.facts import Company, Mailbox
 from services.routing.memory import Asked, Found
+from services.routing.plan import Act
 from services.routing.plan_state import from_variable
 from services.routing.ringing import Ringing
 from shared.esl.events import Event
+from shared.schedule import NightService
 from tests.routing.build import COMPANY, forward, person
 
 LEG = "5f0f9b7e-0001-4000-8000-000000000001"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 OTHER_LEG = "5f0f9b7e-0002-4000-8000-000000000002"
 ANNAS_DEVICE = {
     "variable_pbx_device": "anna-desk", "variable_pbx_subscriber": "21", "variable_pbx_company": "7",
@@ -152,6 +158,22 @@ def test_the_mailbox_is_told_who_calls_and_why_it_came():
         "pbx_step": "voicemail", "pbx_mailbox": "22", "pbx_reason": "busy", "pbx_language": "de", "pbx_company": "7"}
 
 
+def test_the_portal_is_told_whose_telephone_it_is_and_which_mailbox_may_be_asked_for():
+    office = answers(person(21), person(22))
+    for dialled, which in (("*86", "own"), ("*62", "any"), ("*62#", "any")):
+        given = office.answer(from_anna(dialled)).variables
+        assert {name: given[name] for name in ("pbx_step", "pbx_portal", "pbx_mailbox", "pbx_company")} == {
+            "pbx_step": "portal", "pbx_portal": which, "pbx_mailbox": "21", "pbx_company": "7"}
+
+
+def test_a_mailbox_is_transferred_to_and_its_number_is_never_an_emergency():
+    office = answers(person(21), person(22))
+    given = office.answer(from_anna("*5522")).variables
+    assert {name: given[name] for name in ("pbx_step", "pbx_mailbox", "pbx_reason", "pbx_subscriber")} == {
+        "pbx_step": "voicemail", "pbx_mailbox": "22", "pbx_reason": "direct", "pbx_subscriber": "21"}
+    assert office.answer(from_anna("*55112")).variables["pbx_say"] == "number-not-assigned.wav"
+
+
 def test_a_call_that_was_answered_and_ended_is_over():
     office = answers(person(21), person(22, forward_busy=forward("23")), person(23))
     first = office.answer(from_anna("22")).variables
@@ -252,6 +274,38 @@ def test_a_lamp_key_picks_up_what_rings_there_and_else_calls():
 def test_a_lamps_address_is_dialled_as_telephones_make_it(pressed):
     given = answers(person(21), person(22), lamp_owner_id=22).answer(from_anna(pressed)).variables
     assert "bernd-desk" in given["pbx_dial"]
+
+
+def test_the_lamp_of_a_plain_extension_is_pressed_the_same_way():
+    office = answers(person(21), person(22), person(23))
+    assert "bernd-desk" in office.answer(from_anna("**22")).variables["pbx_dial"]
+    clara = asked("22", OTHER_LEG, **{**ANNAS_DEVICE, "variable_pbx_device": "clara-desk"})
+    office.ringing.begins(OTHER_LEG, 23, office.answer(clara).ring)
+    picked = office.answer(from_anna("**22")).variables
+    assert (picked["pbx_step"], picked["pbx_pickup"]) == ("pickup", OTHER_LEG)
+    assert office.answer(from_anna("22")).variables["pbx_step"] == "bridge", "dialled, it is called"
+    assert office.answer(from_anna("**29")).variables["pbx_prompt"] == "number-not-assigned"
+
+
+def test_nobody_outside_presses_a_lamp():
+    assert from_outside("**22").dialled == "**22"
+    assert not from_outside("**22").plain_lamp
+
+
+@pytest.mark.parametrize(("night", "pressed", "says"), [
+    (NightService("22"), "lamp+21-night-abcdefghijkl", "night_service_on"),
+    (NightService("22"), "**21-night-abcdefghijkl", "night_service_on"),
+    (NightService("22", by_hand=True, by_hand_at=LONG_AGO), "lamp+21-night-abcdefghijkl", "night_service_off"),
+    (NightService("22", scheduled=True), "lamp+21-night-abcdefghijkl", "night_service_off"),
+    (NightService(), "lamp+21-night-abcdefghijkl", "night_service_on"),     # refused further on: there is no target
+    (NightService("22"), "lamp+22-night-abcdefghijkl", "code-not-available"),
+])
+def test_the_key_of_the_night_service_switches_what_its_lamp_shows(night, pressed, says):
+    anna = person(21)
+    anna = replace(anna, site=replace(anna.site, night=night))
+    decided = answers(anna, person(22)).decided(from_anna(pressed))
+    step = decided.decision.step
+    assert (step.function if isinstance(step, Act) else step.prompts[0]) == says
 
 
 def test_ones_own_call_is_not_picked_up():

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from services.routing import api as http
+from services.routing.apply.write import sip_ha1
 from shared.api import create_app
 from shared.database import Database
+from shared.handset_secrets import sip_password
 from tests.routing.test_apply import FILE, Files, files  # noqa: F401
 
 TOKENS = {"operator": ("operator", None), "admin": ("administrator", "zeisig.example"),
@@ -212,6 +214,33 @@ def test_a_lost_handset_gets_a_new_password_once_or_goes(client: Client) -> None
     assert kept() == []
 
 
+def test_a_handsets_token_is_shown_once_makes_its_password_and_ends_with_it(client: Client) -> None:
+    def kept() -> list[Any]:
+        return list(client.rows("SELECT d.sip_ha1, t.token_sha256 FROM directory.devices d"
+                                " LEFT JOIN directory.device_tokens t USING (device_id)"
+                                " WHERE d.device_id = 'zeisig-anna'"))
+
+    def made_of(token: str) -> tuple[str, bytes]:
+        password = sip_password(token, "zeisig-anna", "zeisig.example")
+        return sip_ha1("zeisig-anna", "zeisig.example", password), hashlib.sha256(token.encode()).digest()
+
+    def as_kept() -> list[tuple[str, bytes | None]]:
+        return [(ha1, sha256 and bytes(sha256)) for ha1, sha256 in kept()]
+
+    first = client.done("POST", "/v1/devices/zeisig-anna/token")["token"]
+    assert as_kept() == [made_of(first)]
+    second = client.done("POST", "/v1/devices/zeisig-anna/token")["token"]
+    assert as_kept() == [made_of(second)] != [made_of(first)]
+    assert "token" not in client.done("GET", "/v1/devices/zeisig-anna")
+    client.done("PATCH", "/v1/devices/zeisig-anna", {"label": "Besprechung"})
+    assert as_kept() == [made_of(second)], "a label is no secret"
+    client.done("POST", "/v1/devices/zeisig-anna/password")
+    assert as_kept()[0][1] is None
+    noted = client.rows("SELECT after FROM routing.audit WHERE what = 'device zeisig-anna' AND via = 'http'")
+    assert [row[0] for row in noted].count({"token": "made"}) == 2
+    assert client.ask("POST", "/v1/devices/nobody-here/token").status_code == 404
+
+
 def test_a_device_id_is_free_once_in_all_companies(client: Client) -> None:
     address = f"/v1/subscribers/{client.subscriber_id('22')}/devices"
     for taken in ("zeisig-anna", "buche-21"):
@@ -253,7 +282,8 @@ def test_an_administrator_sees_and_changes_his_own_company_only(client: Client) 
     for method, path, body in (
             ("GET", f"/v1/subscribers/{subscriber_id}", None), ("DELETE", f"/v1/subscribers/{subscriber_id}", None),
             ("GET", f"/v1/sites/{site_id}/numbers", None), ("DELETE", "/v1/devices/zeisig-anna", None),
-            ("POST", "/v1/devices/zeisig-anna/password", None), ("DELETE", f"/v1/sites/{site_id}", None)):
+            ("POST", "/v1/devices/zeisig-anna/password", None), ("POST", "/v1/devices/zeisig-anna/token", None),
+            ("DELETE", f"/v1/sites/{site_id}", None)):
         assert client.ask(method, path, body, who="stranger").status_code == 404, path
     assert client.ask("GET", "/v1/companies", who="admin").status_code == 403
     assert client.ask("POST", "/v1/companies/apply", who="admin").status_code == 403

@@ -21,16 +21,13 @@ from services.routing.facts import (
     EmergencyCall,
     ExecutiveFilter,
     HandedOutBy,
-    Hours,
     Intercept,
     InterceptAction,
     Mailbox,
-    NightService,
     Range,
     SimultaneousNumber,
     Site,
     Subscriber,
-    Times,
 )
 from services.routing.ladder import LADDER, decide
 from services.routing.outgoing import route
@@ -52,6 +49,7 @@ from services.routing.plan import (
 from services.routing.plan_state import Travelling, from_variable, to_variable
 from services.routing.rungs.barring import is_barred, may_be_dialled
 from shared.dialling import number_class
+from shared.schedule import Hours, NightService, Times
 from tests.routing.build import ANNA, BERLIN, COMPANY, NOON, OUTSIDE, WITHHELD, forward, incoming, outgoing, person
 from tests.routing.plans import EVERYONE, MOBILE, PREMIUM
 

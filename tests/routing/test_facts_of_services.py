@@ -13,17 +13,14 @@ from services.routing.facts import (
     CallerRule,
     EmergencyCall,
     ExecutiveFilter,
-    Hours,
     Intercept,
     InterceptAction,
-    NightService,
-    Period,
     Range,
     SimultaneousNumber,
     Subscriber,
-    Times,
 )
 from services.routing.memory import Asked, Found, Memory
+from shared.schedule import Hours, NightService, Period, Times
 
 ANNA_CALLS_BERND = Asked(device_id="amsel-21", dialled="22")
 BERND = 70122

@@ -71,7 +71,7 @@ def test_a_code_with_what_it_takes(text, means):
     ("#72030", Wrong.UNKNOWN),
     ("*9721", Wrong.NOT_AVAILABLE),
     ("#61", Wrong.NOT_AVAILABLE),
-    ("*62", Wrong.NOT_AVAILABLE),
+    ("#63", Wrong.NOT_AVAILABLE),
     ("*2215", Wrong.NOT_AVAILABLE),
 ])
 def test_what_is_wrong_is_said(text, wrong):

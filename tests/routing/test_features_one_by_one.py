@@ -435,3 +435,34 @@ def test_a_night_that_would_lead_nowhere_is_refused(client, body, error, field):
 def test_night_is_also_switched_without_a_schedule(ok):
     assert ok("admin", "night_service", {"target": "0171 5550100", "by_hand": True}, Scope.SITE)["by_hand"] is True
     assert ok("admin", "night_service", {"by_hand": None}, Scope.SITE)["by_hand"] is None
+
+
+# ----- pickup groups
+
+
+def test_pickup_groups_are_kept_in_order_and_changed_as_a_whole(ok, owner_sql):
+    groups = [{"name": "Sales", "members": ["23", "21"]}, {"name": "Office", "members": []}]
+    kept = ok("admin", "pickup_groups", {"groups": groups}, Scope.COMPANY)["groups"]
+    assert kept == [{"name": "Office", "members": []}, {"name": "Sales", "members": ["21", "23"]}]
+    # From one group to the other, and nobody is in two on the way.
+    moved = [{"name": "Office", "members": ["23"]}, {"name": "Sales", "members": ["21", "22"]}]
+    assert ok("admin", "pickup_groups", {"groups": moved}, Scope.COMPANY)["groups"] == moved
+    [(members,)] = owner_sql("SELECT count(*) FROM routing.pickup_group_members WHERE company_id = 701")
+    assert members == 3
+    renamed = [{"name": "Service", "members": ["21", "22"]}]
+    assert ok("admin", "pickup_groups", {"groups": renamed}, Scope.COMPANY)["groups"] == renamed
+    assert ok("admin", "pickup_groups", {"groups": []}, Scope.COMPANY)["groups"] == []
+
+
+@pytest.mark.parametrize(("groups", "error", "field"), [
+    ([{"name": "A", "members": ["99"]}], "target_unknown", "groups.0.members.0"),
+    ([{"name": "A", "members": ["21", "21"]}], "in_two_groups", "groups.0.members.1"),
+    ([{"name": "A", "members": ["21"]}, {"name": "B", "members": ["21"]}], "in_two_groups", "groups.1.members.0"),
+    ([{"name": "A"}, {"name": "A"}], "group_twice", "groups.1.name"),
+    ([{"name": ""}], "invalid_field", "groups.0.name"),
+    ([{"members": []}], "invalid_field", "groups.0.name"),
+    ([{"name": "A", "members": "21"}], "invalid_field", "groups.0.members"),
+    ("A", "invalid_field", "groups"),
+])
+def test_a_pickup_group_that_breaks_a_rule_is_refused(client, groups, error, field):
+    assert refused(client, "pickup_groups", {"groups": groups}, Scope.COMPANY) == (422, error, field)

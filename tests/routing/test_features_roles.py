@@ -23,7 +23,8 @@ from tests.routing.settings_http import (
 # What a subscriber may do with his own, and with his site's and company's. Everything else is his to change.
 READ_ONLY = {("barring", Scope.SUBSCRIBER), ("intercept", Scope.SUBSCRIBER), ("barring", Scope.SITE),
              ("speed_dials", Scope.SITE), ("intercept", Scope.SITE), ("night_service", Scope.SITE),
-             ("number_classes", Scope.COMPANY), ("feature_codes", Scope.COMPANY), ("mailbox_pins", Scope.COMPANY)}
+             ("number_classes", Scope.COMPANY), ("feature_codes", Scope.COMPANY), ("mailbox_pins", Scope.COMPANY),
+             ("pickup_groups", Scope.COMPANY)}
 HIDDEN = {("enterprise_rules", Scope.SUBSCRIBER), ("enterprise_rules", Scope.SITE),
           ("enterprise_rules", Scope.COMPANY), ("barring_profiles", Scope.COMPANY), ("call_limits", Scope.COMPANY),
           ("call_retention", Scope.COMPANY)}

@@ -16,16 +16,14 @@ from services.routing.facts import (
     Caller,
     CallerRule,
     ForwardReason,
-    Hours,
     Intercept,
     InterceptAction,
     Mailbox,
-    NightService,
     Range,
-    Times,
 )
 from services.routing.ladder import decide
 from services.routing.plan import Onward, Ring, Splash, landing, splashes
+from shared.schedule import Hours, NightService, Times
 from tests.routing.build import ANNA, BERLIN, NOON, OUTSIDE, WITHHELD, forward, incoming, person
 from tests.routing.plans import (
     EVERYONE,

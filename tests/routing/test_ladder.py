@@ -12,16 +12,14 @@ from services.routing.facts import (
     ExecutiveFilter,
     ForwardReason,
     HandedOutBy,
-    Hours,
     Intercept,
     Mailbox,
-    NightService,
     Range,
     SimultaneousNumber,
-    Times,
 )
 from services.routing.ladder import LADDER, decide
 from services.routing.plan import TrunkLeg, landing
+from shared.schedule import Hours, NightService, Times
 from tests.routing.build import ANNA, BERLIN, COMPANY, NOON, OUTSIDE, WITHHELD, forward, incoming, person
 from tests.routing.plans import EVERYONE, MOBILE, after, in_words, rings_at, rung_of, step_of
 

@@ -4,7 +4,7 @@ import pytest
 
 from services.routing.facts import CallerRule, CodeDialled, Company, Dialled, Intercept, Range
 from services.routing.outgoing import route
-from services.routing.plan import Act, Announce, PickUp, Ring, Say, TrunkLeg
+from services.routing.plan import Act, Announce, PickUp, Ring, Say, ToMailbox, ToPortal, TrunkLeg
 from tests.routing.build import BERLIN, outgoing, person
 
 OUTSIDE = Dialled("01715550100", "+491715550100", "mobile")
@@ -91,6 +91,25 @@ def test_a_code_asks_to_be_done_and_changes_nothing_by_itself():
 def test_a_code_from_nobodys_telephone_is_refused_in_words():
     decision = route(outgoing(None, Dialled("*78"), code=CodeDialled("do_not_disturb_on")))
     assert decision.step == Say(("code-nobodys-telephone",), "de", "feature_code_refused")
+
+
+def test_the_portal_is_entered_by_a_code_the_own_mailbox_or_any():
+    own = route(outgoing(person(21, language="en"), Dialled("*86"), code=CodeDialled("own_mailbox"))).step
+    assert own == ToPortal(21, "en")
+    assert route(outgoing(person(21), Dialled("*62"), code=CodeDialled("voice_portal"))).step == ToPortal(
+        21, "de", asks_whose=True)
+    nobody = route(outgoing(None, Dialled("*86"), code=CodeDialled("own_mailbox"))).step
+    assert nobody == Say(("code-nobodys-telephone",), "de", "feature_code_refused")
+
+
+@pytest.mark.parametrize("caller", [person(21), None], ids=["a colleague", "somebody who was transferred"])
+def test_a_mailbox_is_reached_without_ringing(caller):
+    code = CodeDialled("to_mailbox", "22", number="22")
+    callee = person(22, language="en", do_not_disturb=True)
+    assert route(outgoing(caller, Dialled("22"), callee, code=code)).step == ToMailbox(22, "22", "en", "direct")
+    nobody = CodeDialled("to_mailbox", "112", number="112")
+    assert route(outgoing(caller, Dialled("112"), code=nobody)).step == Say(
+        ("number-not-assigned",), "de", "feature_code_refused")
 
 
 def test_the_number_behind_a_code_climbs_the_rungs_as_if_it_had_been_dialled():

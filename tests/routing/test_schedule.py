@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.routing.facts import Hours, NightService, Period, Site, Times
-from services.routing.schedule import changes_between, holds, holidays_of, is_night, next_change
+from services.routing.facts import Site
+from shared.schedule import (
+    Hours,
+    NightService,
+    Period,
+    Times,
+    changes_between,
+    holds,
+    holidays_of,
+    is_night,
+    next_change,
+)
 
 BERLIN = Site(1, "DE", "30", region="BE")
 AUCKLAND = Site(2, "NZ", "9", time_zone="Pacific/Auckland")

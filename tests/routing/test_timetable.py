@@ -23,12 +23,13 @@ from services.routing.explain.picture import STYLE, svg
 from services.routing.explain.timetable import TooManyChanges, stretches
 from services.routing.explain.week import NoSuchWeek, days_from, first_day
 from services.routing.explain.weekly import Timetables
-from services.routing.facts import CallerRule, Hours, Mailbox, NightService, Site, Times
+from services.routing.facts import CallerRule, Mailbox, Site
 from services.routing.memory import Memory
 from services.routing.ringing import Ringing
 from services.routing.served import Served
 from services.routing.switch_directory import SwitchDirectory
 from shared.api import create_app
+from shared.schedule import Hours, NightService, Times
 from tests.routing.build import forward, person
 from tests.routing.test_call import Office, from_anna, from_outside
 

@@ -66,9 +66,10 @@ class Stage:
         return self.instance.switch == "freeswitch"
 
     def http(self, service: str, method: str, path: str, *, token: str | None = "anna",
-             json_body: Any = None, headers: Mapping[str, str] | None = None, timeout_s: float = 10) -> Answer:
+             json_body: Any = None, headers: Mapping[str, str] | None = None, timeout_s: float = 10,
+             content: bytes | None = None) -> Answer:
         """token: a first name of the demo company, "operator", or None for no token at all."""
-        request = urllib.request.Request(self.instance.url(service) + path, method=method)
+        request = urllib.request.Request(self.instance.url(service) + path, data=content, method=method)
         if json_body is not None:
             request.data = json.dumps(json_body).encode()
             request.add_header("Content-Type", "application/json")

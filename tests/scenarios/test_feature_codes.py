@@ -169,7 +169,7 @@ WRONG = (
     ("*8422", "code-number-not-outside"),
     ("*9722", "code-not-available"),
     ("#61", "code-not-available"),
-    ("*62", "code-not-available"),
+    ("#63", "code-not-available"),
 )
 
 

@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
+from services.voicemail.api import register
 from services.voicemail.mailbox import Caller, LeftMessage
 from services.voicemail.recording import Recording
+from services.voicemail.retention import Retention
 from services.voicemail.spool import Spool
 from services.voicemail.store import store
 from services.voicemail.sweeper import Sweeper
-from shared.api import token_sha256
+from shared.api import create_app, token_sha256
 from shared.database import Database
+from shared.messages import Message
 from tests.voicemail.mail_server import MailServer
 
 _COUNTER = itertools.count(1)
@@ -164,6 +168,7 @@ class Swept:
         self.woken = 0
         self.in_progress: set[str] = set()
         self.now = time.time
+        self.retention = Retention(database, spool)
         self.sweeper = Sweeper(
             database, spool, in_progress=self.in_progress, wake_relay=self._wake,
             stored=lambda message, _: self.stored.append(message.message_id), clock=lambda: self.now(),
@@ -173,8 +178,9 @@ class Swept:
         self.woken += 1
 
     def end_messages(self) -> None:
-        self.sweeper.purge()
-        self.sweeper.erase()
+        for part in (self.retention.purge, self.retention.erase, self.retention.erase_what_was_refused,
+                     self.retention.end_links, self.retention.drop_strays):
+            part()
 
 
 @pytest.fixture
@@ -182,8 +188,38 @@ def swept(database: Database, spool: Spool) -> Swept:
     return Swept(database, spool)
 
 
-@pytest.fixture
-def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+@pytest.fixture(scope="session")
+def one_mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
     server = MailServer(tmp_path_factory.mktemp("mails"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def mail_server(one_mail_server: MailServer) -> MailServer:
+    """It has taken nothing yet and takes what comes."""
+    one_mail_server.begin_anew()
+    return one_mail_server
+
+
+class Http:
+    def __init__(self, client: FlaskClient, changes: list[None], facts: list[Message]) -> None:
+        self._client = client
+        self.changes = changes
+        self.facts = facts
+        self.token = ""
+
+    def __call__(self, method: str, path: str, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
+        return self._client.open(path, method=method, headers=headers, **more)
+
+
+@pytest.fixture
+def http(database: Database, spool: Spool, company: Company) -> Http:
+    app, api = create_app("voicemail", database=database)
+    changes: list[None] = []
+    facts: list[Message] = []
+    register(app, api, database, spool, lambda: changes.append(None), facts.append)
+    http = Http(app.test_client(), changes, facts)
+    http.token = company.tokens["anna"]
+    return http

@@ -4,41 +4,15 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.voicemail.api import register
 from services.voicemail.spool import Spool
-from shared.api import create_app
 from shared.database import Database
-from shared.messages import Message
-from tests.voicemail.conftest import Company, Leave, make_company
-
-
-class Http:
-    def __init__(self, client: FlaskClient, changes: list[None], facts: list[Message]) -> None:
-        self._client = client
-        self.changes = changes
-        self.facts = facts
-        self.token = ""
-
-    def __call__(self, method: str, path: str, **more: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
-        return self._client.open(path, method=method, headers=headers, **more)
-
-
-@pytest.fixture
-def http(database: Database, spool: Spool, company: Company) -> Http:
-    app, api = create_app("voicemail", database=database)
-    changes: list[None] = []
-    facts: list[Message] = []
-    register(api, database, spool, lambda: changes.append(None), facts.append)
-    http = Http(app.test_client(), changes, facts)
-    http.token = company.tokens["anna"]
-    return http
+from tests.voicemail.conftest import Company, Http, Leave, Swept, make_company
 
 
 def test_messages_come_newest_first_with_counts_and_pages(http: Http, leave: Leave) -> None:
@@ -50,6 +24,25 @@ def test_messages_come_newest_first_with_counts_and_pages(http: Http, leave: Lea
     assert answer["messages"][0]["caller"] == {
         "number": "+491715550100", "name": "Max Muster", "subscriber_id": None,
     }
+
+
+def test_the_mailbox_tells_of_the_newest_mail_that_will_not_be_tried_again(
+    http: Http, admin: Database, company: Company, leave: Leave
+) -> None:
+    messages = [leave() for _ in range(3)]
+    assert http("GET", "/v1/mailbox").json["mail_problem"] is None
+    with admin.platform() as tx:
+        for message, state, reply in zip(messages, ("refused", "given_up", "sent"), ("550 no", "451 later", "250 ok"),
+                                         strict=True):
+            tx.execute("UPDATE voicemail.deliveries SET state = :state, last_reply = :reply WHERE message_id = :id",
+                       state=state, reply=reply, id=uuid.UUID(message.message_id))
+    assert http("GET", "/v1/mailbox").json["mail_problem"] == {
+        "message_id": messages[1].message_id, "kind": "forward", "recipient": f"anna@{company.domain}",
+        "state": "given_up", "last_reply": "451 later",
+    }
+    for message in messages[:2]:
+        http("DELETE", f"/v1/messages/{message.message_id}")
+    assert http("GET", "/v1/mailbox").json["mail_problem"] is None
 
 
 def test_one_message_tells_what_became_of_its_mail(http: Http, company: Company, leave: Leave) -> None:
@@ -80,6 +73,74 @@ def test_deleting_takes_the_message_out_of_sight(http: Http, leave: Leave) -> No
     assert http("GET", "/v1/messages").json["total"] == 0
 
 
+def test_a_deleted_message_is_listed_apart_and_taken_back(http: Http, leave: Leave) -> None:
+    kept, message = leave().message_id, leave().message_id
+    path = f"/v1/messages/{message}"
+    http("PATCH", path, json={"state": "saved"})
+    http("DELETE", path)
+    deleted = http("GET", "/v1/messages?state=deleted").json
+    assert ([one["message_id"] for one in deleted["messages"]], deleted["total"]) == ([message], 1)
+    assert deleted["messages"][0]["restore_until"] > deleted["messages"][0]["left_at"]
+    before = len(http.changes)
+    back = http("POST", f"{path}/restore")
+    assert (back.status_code, back.json["state"], back.json["restore_until"]) == (200, "saved", None)
+    assert len(http.changes) == before + 1, "the lamp is told"
+    assert http("POST", f"{path}/restore").json["state"] == "saved", "asked again it is what it is"
+    assert {one["message_id"] for one in http("GET", "/v1/messages").json["messages"]} == {kept, message}
+    assert http("GET", "/v1/messages?state=deleted").json["total"] == 0
+    assert http("POST", f"/v1/messages/{uuid.uuid4()}/restore").status_code == 404
+
+
+def test_a_message_past_its_day_cannot_be_taken_back(http: Http, leave: Leave, admin: Database, swept: Swept) -> None:
+    message = leave().message_id
+    http("DELETE", f"/v1/messages/{message}")
+    with admin.platform() as tx:
+        tx.execute("UPDATE voicemail.deliveries SET state = 'sent' WHERE message_id = :id", id=uuid.UUID(message))
+        tx.execute("UPDATE voicemail.messages SET deleted_at = now() - interval '25 hours' WHERE message_id = :id",
+                   id=uuid.UUID(message))
+    swept.end_messages()
+    assert http("POST", f"/v1/messages/{message}/restore").status_code == 404
+
+
+def test_a_full_mailbox_takes_nothing_back(http: Http, leave: Leave) -> None:
+    message = leave().message_id
+    http("DELETE", f"/v1/messages/{message}")
+    http("PATCH", "/v1/mailbox", json={"max_messages": 1})
+    other = leave().message_id
+    full = http("POST", f"/v1/messages/{message}/restore")
+    assert (full.status_code, full.json["error"]) == (409, "mailbox_full")
+    assert http("GET", "/v1/messages?state=deleted").json["total"] == 1
+    http("DELETE", f"/v1/messages/{other}")
+    assert http("POST", f"/v1/messages/{message}/restore").status_code == 200
+
+
+def test_messages_are_counted_by_kind(http: Http, leave: Leave) -> None:
+    assert http("GET", "/v1/messages/count").json == {
+        "new": 0, "saved": 0, "new_urgent": 0, "saved_urgent": 0, "deleted": 0, "quota": 100,
+    }
+    saved, deleted = leave(urgent=True).message_id, leave().message_id
+    leave(urgent=True)
+    leave()
+    http("PATCH", f"/v1/messages/{saved}", json={"state": "saved"})
+    http("DELETE", f"/v1/messages/{deleted}")
+    assert http("GET", "/v1/messages/count").json == {
+        "new": 2, "saved": 1, "new_urgent": 1, "saved_urgent": 1, "deleted": 1, "quota": 100,
+    }
+
+
+def test_many_are_deleted_at_once_when_it_is_said_which(http: Http, company: Company, leave: Leave) -> None:
+    saved, _, colleagues = leave().message_id, leave(), leave(subscriber_id=company.bernd)
+    http("PATCH", f"/v1/messages/{saved}", json={"state": "saved"})
+    missing = http("DELETE", "/v1/messages")
+    assert (missing.status_code, missing.json["field"]) == (422, "state")
+    assert http("DELETE", "/v1/messages?state=saved").json == {"deleted": 1}
+    assert http("GET", "/v1/messages").json["total"] == 1
+    assert http("DELETE", "/v1/messages?state=all").json == {"deleted": 1}
+    assert http("GET", "/v1/messages?state=deleted").json["total"] == 2
+    http.token = company.tokens["bernd"]
+    assert http("GET", f"/v1/messages/{colleagues.message_id}").status_code == 200
+
+
 def test_audio_comes_whole_or_in_parts(http: Http, spool: Spool, leave: Leave) -> None:
     message = leave(1500)
     content = spool.audio(message.message_id).read_bytes()
@@ -90,7 +151,12 @@ def test_audio_comes_whole_or_in_parts(http: Http, spool: Spool, leave: Leave) -
     part = http("GET", path, headers={"Range": "bytes=44-99"})
     assert (part.status_code, part.data) == (206, content[44:100])
     assert part.headers["Content-Range"] == f"bytes 44-99/{len(content)}"
+    assert http("GET", path, headers={"Range": "bytes=-4"}).data == content[-4:]
     assert http("GET", path, headers={"Range": "bytes=999999999-"}).status_code == 416
+    head = http("HEAD", path)
+    assert (head.status_code, head.headers["Content-Length"], head.data) == (200, str(len(content)), b"")
+    stale = http("GET", path, headers={"Range": "bytes=44-99", "If-Range": '"another"'})
+    assert (stale.status_code, stale.data) == (200, content)
     assert http("GET", path, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
     spool.erase(message.message_id)
     assert http("GET", path).json["error"] == "audio_gone"
@@ -103,7 +169,7 @@ def test_a_subscriber_sees_his_own_mailbox_only(http: Http, admin: Database, com
         http.token = token
         assert http("GET", "/v1/messages").json["total"] == 0
         for method, path in (
-            ("GET", ""), ("GET", "/audio"), ("DELETE", ""), ("PATCH", ""),
+            ("GET", ""), ("GET", "/audio"), ("DELETE", ""), ("PATCH", ""), ("POST", "/restore"),
         ):
             answer = http(method, f"/v1/messages/{message.message_id}{path}",
                           **({"json": {"state": "saved"}} if method == "PATCH" else {}))
@@ -210,6 +276,11 @@ def test_bad_input_is_the_callers_fault(http: Http, body: Any, value: str, other
         http("GET", "/v1/messages", query_string={"page": value, "state": other}),
         http("GET", "/v1/messages", query_string={"company_id": value, "page_size": other}),
         http("GET", f"/v1/messages/{uuid.uuid4()}/audio", query_string={"subscriber_id": value}),
+        http("DELETE", "/v1/messages", query_string={"state": value, "company_id": other}),
+        http("POST", f"/v1/messages/{uuid.uuid4()}/restore", query_string={"subscriber_id": value}, json=body),
+        http("PATCH", "/v1/greetings/busy", json=body),
+        http("PUT", "/v1/greetings/personal", query_string={"subscriber_id": value}, data=b""),
+        http("GET", f"/v1/greetings/{quote(other, safe='')}/audio"),
     ):
         assert answer.status_code < 500, answer.data
 

@@ -160,6 +160,7 @@ def test_a_lamp_says_new_and_saved_and_urgent() -> None:
         "MWI-Messages-Waiting": "yes",
         "MWI-Message-Account": "sip:anna-desk@musterbau.example",
         "MWI-Voice-Message": "2/3 (1/0)",
+        "sofia-profile": "internal",
     }
 
 

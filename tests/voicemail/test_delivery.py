@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from services.voicemail.deliver import Mailer
+from services.voicemail.mail import MailRules
 from services.voicemail.mailbox import LeftMessage
 from services.voicemail.spool import Spool
 from shared import smtp
@@ -21,10 +22,12 @@ from shared.smtp import SmtpServer
 from tests.voicemail.conftest import Company, Leave, Swept, tasks_of
 from tests.voicemail.mail_server import MailServer
 
+RULES = MailRules("telefon@example.test", 10_000_000, "https://phone.example.test/voicemail")
+
 
 @pytest.fixture
 def mailer(database: Database, spool: Spool, mail_server: MailServer) -> Mailer:
-    return Mailer(database, spool, mail_server.server, "telefon@example.test")
+    return Mailer(database, spool, mail_server.server, RULES)
 
 
 def delivery(admin: Database, message: LeftMessage) -> Any:
@@ -161,7 +164,7 @@ def test_no_server_at_all_is_tried_again_soon(
     admin: Database, database: Database, spool: Spool, leave: Leave
 ) -> None:
     message = leave()
-    mailer = Mailer(database, spool, SmtpServer("127.0.0.1", 1), "telefon@example.test")
+    mailer = Mailer(database, spool, SmtpServer("127.0.0.1", 1), RULES)
     assert deliver(mailer, message) == "later"
     assert delivery(admin, message).next_attempt_at - datetime.now(UTC) < timedelta(seconds=6)
 
@@ -173,7 +176,7 @@ def test_after_five_days_it_is_given_up_and_the_message_stays(
     with admin.platform() as tx:
         tx.execute("UPDATE voicemail.deliveries SET first_tried_at = now() - interval '6 days', attempts = 40"
                    " WHERE message_id = :id", id=uuid.UUID(message.message_id))
-    mailer = Mailer(database, spool, SmtpServer("127.0.0.1", 1), "telefon@example.test")
+    mailer = Mailer(database, spool, SmtpServer("127.0.0.1", 1), RULES)
     assert deliver(mailer, message) == "given up"
     assert delivery(admin, message).state == "given_up"
     assert spool.audio(message.message_id).exists()
@@ -219,7 +222,7 @@ def test_a_worker_whose_claim_went_to_another_sends_nothing(
                            " WHERE message_id = :id", id=delivery.message_id)
             super()._about_to_send(delivery)
 
-    assert deliver(Slow(database, spool, mail_server.server, "telefon@example.test"), message) == "claim lost"
+    assert deliver(Slow(database, spool, mail_server.server, RULES), message) == "claim lost"
     assert mail_server.taken() == []
 
 

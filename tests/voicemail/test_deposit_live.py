@@ -206,7 +206,7 @@ def test_a_message_is_left_ended_by_the_hash_key_mailed_and_shown_by_the_lamp(ho
     assert unfinished is not None
     assert not unfinished.closed, "the header has no length yet: how the sweeper tells a file at work"
     began = time.monotonic()
-    call.send_digits("#")
+    call.send_digits("##")  # the second sends it without hearing what could be done with it
     message = house.wait_for_message(before)
     call.wait_for("ended", 15)
     assert call.end_cause == "NORMAL_CLEARING"
@@ -261,6 +261,24 @@ def test_a_service_killed_in_the_middle_loses_nothing(house: House) -> None:
     message = house.wait_for_message(before)
     assert message.duration_ms >= 1900
     house.wait_until(lambda: not list((house.spool / "recordings").glob("*.json")))
+    house.send("DELETE", f"/v1/messages/{message.message_id}")
+
+
+def test_a_service_killed_while_the_caller_is_asked_loses_neither_message_nor_urgency(house: House) -> None:
+    before = len(house.messages())
+    call = house.call_the_mailbox()
+    call.speak("tone:440")
+    recording = house.wait_for_recording()
+    house.wait_until(lambda: recording.stat().st_size > 44 + 2 * 8000 * 2)
+    call.send_digits("#4")
+    note = recording.with_suffix(".json")
+    house.wait_until(lambda: '"urgent": true' in note.read_text())
+    house.kill_process("services.voicemail")
+    call.wait_for("ended", 10)
+    house.start_process("services.voicemail")
+    message = house.wait_for_message(before)
+    assert message.urgent
+    assert message.duration_ms >= 1900
     house.send("DELETE", f"/v1/messages/{message.message_id}")
 
 

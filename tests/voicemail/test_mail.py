@@ -67,6 +67,23 @@ def test_a_notification_carries_no_audio() -> None:
     assert mail["Message-ID"] != parsed(FACTS)["Message-ID"]
 
 
+@pytest.mark.parametrize(("language", "words"), [
+    ("de", "Für eine E-Mail ist die Aufnahme zu groß; Sie können sie bis 15.07.2026, 00:30 Uhr unter diesem Link"),
+    ("en", "The recording is too large for a mail; until 15 July 2026, 00:30 you can listen to it"),
+])
+def test_what_is_too_large_carries_a_link_and_until_when(language: str, words: str) -> None:
+    link = "https://phone.example.test/v1/message-links#a-b_c"
+    mail = parsed(replace(FACTS, language=language, link=link,  # type: ignore[arg-type]
+                          link_until=datetime(2026, 7, 14, 22, 30, tzinfo=UTC)), None)
+    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert words in " ".join(text.get_content().split())
+    assert link in text.get_content().splitlines()
+    assert f'<a href="{link}">{link}</a>' in html.get_content()
+    assert list(mail.iter_attachments()) == []
+
+
 def test_english_and_withheld_and_urgent() -> None:
     mail = parsed(replace(FACTS, language="en", caller_number=None, caller_name=None, urgent=True))
     assert mail["Subject"] == "Urgent: New voice message from unknown (number withheld) (1:02)"

@@ -6,7 +6,6 @@ import os
 import time
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -218,62 +217,6 @@ def test_a_note_nobody_can_read_is_kept_for_the_operator(spool: Spool, swept: Sw
     swept.sweeper.round()
     assert list(spool.notes()) == []
     assert len(list(spool.refused.iterdir())) == 1
-
-
-# The end of a message
-
-def test_audio_goes_when_its_row_goes_and_not_before(
-    admin: Database, spool: Spool, company: Company, leave: Leave, swept: Swept
-) -> None:
-    kept, deleted = leave(), leave()
-    with admin.platform() as tx:
-        tx.execute("UPDATE voicemail.deliveries SET state = 'sent' WHERE company_id = :id", id=company.company_id)
-        tx.execute("UPDATE voicemail.messages SET deleted_at = now() WHERE message_id = :id",
-                   id=uuid.UUID(deleted.message_id))
-    swept.end_messages()
-    assert spool.audio(deleted.message_id).exists(), "it can be taken back for a day"
-    with admin.platform() as tx:
-        tx.execute("UPDATE voicemail.messages SET deleted_at = now() - interval '25 hours'"
-                   " WHERE message_id = :id", id=uuid.UUID(deleted.message_id))
-    swept.end_messages()
-    assert message_row(admin, deleted) is None
-    assert not spool.audio(deleted.message_id).exists()
-    assert spool.audio(kept.message_id).exists()
-
-
-def test_audio_stays_while_a_mail_still_needs_it(
-    admin: Database, spool: Spool, company: Company, leave: Leave, swept: Swept
-) -> None:
-    message = leave()
-    with admin.platform() as tx:
-        tx.execute("UPDATE voicemail.messages SET deleted_at = now() - interval '25 hours'"
-                   " WHERE company_id = :id", id=company.company_id)
-    swept.end_messages()
-    assert spool.audio(message.message_id).exists()
-
-
-def test_erasing_a_subscriber_erases_his_recordings(
-    admin: Database, spool: Spool, company: Company, leave: Leave, swept: Swept
-) -> None:
-    message = leave()
-    with admin.platform() as tx:
-        tx.execute("DELETE FROM directory.subscribers WHERE subscriber_id = :id", id=company.anna)
-    swept.end_messages()
-    assert not spool.audio(message.message_id).exists()
-
-
-def test_retention_ends_old_messages(
-    admin: Database, spool: Spool, company: Company, leave: Leave, swept: Swept
-) -> None:
-    old = leave(left_at=datetime(2020, 1, 1, tzinfo=UTC))
-    with admin.platform() as tx:
-        tx.execute("UPDATE voicemail.deliveries SET state = 'sent' WHERE company_id = :id", id=company.company_id)
-    swept.end_messages()
-    assert message_row(admin, old) is not None, "without a retention nothing goes"
-    with admin.platform() as tx:
-        tx.execute("UPDATE voicemail.mailboxes SET retention_days = 30 WHERE subscriber_id = :id", id=company.anna)
-    swept.end_messages()
-    assert message_row(admin, old) is None
 
 
 # The database's own rules

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from flask import Response
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
-from services.callback import ask, store
-from services.callback.attempt import State, shown
+from services.callback import ask, present, store
 from services.callback.cancel import cancel
-from services.callback.reasons import Reason, words
+from services.callback.feed import Feed, Sight, TooManyStreams
 from services.callback.schemas.calls import (
     CALL_EXAMPLE,
     FAILED_EXAMPLE,
@@ -21,6 +21,7 @@ from services.callback.schemas.calls import (
     Call,
     CallRequest,
     KeyHeader,
+    LastEventHeader,
     Page,
     PageQuery,
 )
@@ -39,8 +40,15 @@ _REFUSALS: tuple[tuple[type[ask.Refused], int, str], ...] = (
 )
 
 
+_EVENTS = (
+    "Server-sent events: `snapshot` first, with the calls under way and, after a reconnect with Last-Event-ID, those"
+    " that moved on meanwhile; then `call` with each state of each call. A comment every 15 s keeps it open."
+)
+_EVENTS_OF_ONE = "Server-sent events: `call` with each state, those already past first; ends when the call is over."
+
+
 def blueprint(
-    database: Database, accepted: Callable[[], None], hang_up: Callable[[Iterable[UUID]], object]
+    database: Database, accepted: Callable[[], None], hang_up: Callable[[Iterable[UUID]], object], feed: Feed
 ) -> Blueprint:
     """accepted: an outbox row was committed; hang_up: ends legs, soon tried again when it can't now."""
     calls = Blueprint("calls", "calls", url_prefix="/v1/calls", description="Click-to-dial: ask, follow, call off.")
@@ -68,7 +76,8 @@ def blueprint(
                 found = store.view(tx, answer.attempt_id, request.subscriber_id)
             if not answer.repeated:
                 accepted()
-            return _shown(_there(found)), 202, {"Location": f"/v1/calls/{answer.attempt_id}"}
+                feed.wake()
+            return present.call(_there(found)), 202, {"Location": f"/v1/calls/{answer.attempt_id}"}
 
         @requires("subscriber", "administrator", "operator")
         @calls.arguments(PageQuery, location="query")
@@ -83,7 +92,7 @@ def blueprint(
                 if company_id is None and wanted is not None:
                     company_id = store.company_of(tx, wanted)
                 rows = store.page(tx, company_id, wanted, query["before"], query["limit"] + 1)
-            calls_shown = [_shown(row) for row in rows[: query["limit"]]]
+            calls_shown = [present.call(row) for row in rows[: query["limit"]]]
             more = len(rows) > query["limit"]
             return {"calls": calls_shown, "next": calls_shown[-1]["id"] if more else None}
 
@@ -95,7 +104,7 @@ def blueprint(
         def get(self, attempt_id: UUID) -> Any:
             """How far the call is"""
             with _scope(database, principal()) as (tx, own):
-                return _shown(_there(store.view(tx, attempt_id, own)))
+                return present.call(_there(store.view(tx, attempt_id, own)))
 
         @requires("subscriber", "administrator", "operator")
         @calls.response(200, Call, example={**CALL_EXAMPLE, "state": "cancelled"})
@@ -109,9 +118,38 @@ def blueprint(
                 _there(store.view(tx, attempt_id, own))
                 legs = cancel(tx, attempt_id)
                 found = _there(store.view(tx, attempt_id, own))
+            feed.wake()
             if legs:
                 hang_up(legs)
-            return _shown(found)
+            accepted()  # notices of it may wait in the outbox
+            return present.call(found)
+
+    @calls.route("/events")
+    class Events(MethodView):
+        @requires("subscriber", "administrator", "operator")
+        @calls.arguments(LastEventHeader, location="headers")
+        @calls.response(200, content_type="text/event-stream", description=_EVENTS)
+        @calls.alt_response(429, schema=ErrorView, description="too many streams of this reader")
+        def get(self, headers: dict[str, Any]) -> Response:
+            """One's own calls as a stream of events: every state as it is reached
+
+            An administrator's stream has all calls of the company, an operator's those of every company.
+            """
+            who = principal()
+            own = who.subscriber_id if who.role == "subscriber" else None
+            return _stream(feed, Sight(who.company_id, own), headers["after"])
+
+    @calls.route("/<uuid:attempt_id>/events")
+    class EventsOfOne(MethodView):
+        @requires("subscriber", "administrator", "operator")
+        @calls.arguments(LastEventHeader, location="headers")
+        @calls.response(200, content_type="text/event-stream", description=_EVENTS_OF_ONE)
+        @calls.alt_response(404, schema=ErrorView, description="no such call of one's own")
+        def get(self, headers: dict[str, Any], attempt_id: UUID) -> Response:
+            """One call as a stream of events, from its first state to its last"""
+            with _scope(database, principal()) as (tx, own):
+                _there(store.view(tx, attempt_id, own))
+            return _stream(feed, Sight(principal().company_id, own, attempt_id), headers["after"])
 
     return calls
 
@@ -125,6 +163,14 @@ def _scope(database: Database, who: Principal) -> Iterator[tuple[Transaction, in
     else:
         with database.company(who.company_id) as tx:
             yield tx, None if who.role == "administrator" else who.subscriber_id
+
+
+def _stream(feed: Feed, sight: Sight, after: int | None) -> Response:
+    try:
+        stream = feed.stream(sight, after)
+    except TooManyStreams as error:
+        raise ApiError(429, "too_many_streams", str(error), hint="close one") from error
+    return Response(stream, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 def _request(database: Database, who: Principal, key: str, body: dict[str, Any]) -> ask.Request:
@@ -152,16 +198,3 @@ def _there(row: Row | None) -> Row:
     if row is None:
         raise _not_there()
     return row
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    history: list[dict[str, Any]] = []
-    for step in row.history:
-        state = shown(State(step["state"])).value
-        if not history or history[-1]["state"] != state:
-            history.append({"state": state, "at": step["at"]})
-    reason = Reason(row.reason) if row.reason else None
-    return {
-        **row, "state": shown(State(row.state)).value, "history": history,
-        "message": words(reason, row.language) if reason else None,
-    }

@@ -9,7 +9,7 @@ from services.callback.attempt import State, shown
 from services.callback.reasons import Reason
 
 _ID = Range(min=1, max=2**63 - 1)
-_STATES = sorted({shown(state).value for state in State})
+STATES = sorted({shown(state).value for state in State})
 
 REQUEST_EXAMPLE = {"target": "+49 171 1234567", "device": "anna-desk"}
 CALL_EXAMPLE = {
@@ -48,6 +48,16 @@ class KeyHeader(Schema):
     )
 
 
+class LastEventHeader(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    after = fields.Integer(
+        data_key="Last-Event-ID", load_default=None, validate=Range(min=0, max=2**63 - 1),
+        metadata={"description": "The `id` of the last event one has had: what came since is told first."},
+    )
+
+
 class CallRequest(Schema):
     class Meta:
         unknown = RAISE
@@ -78,7 +88,7 @@ class PageQuery(Schema):
 
 
 class Step(Schema):
-    state = fields.String(required=True, validate=OneOf(_STATES))
+    state = fields.String(required=True, validate=OneOf(STATES))
     at = fields.String(required=True, metadata={"format": "date-time"})
 
 
@@ -90,7 +100,7 @@ class Call(Schema):
     number_class = fields.String(required=True)
     devices = fields.List(fields.String(), required=True, metadata={"description": "what rings first"})
     state = fields.String(
-        required=True, validate=OneOf(_STATES),
+        required=True, validate=OneOf(STATES),
         metadata={"description": "unknown: lost sight of, never dialled again by itself"},
     )
     reason = fields.String(

@@ -3,6 +3,10 @@ administrators (their company's) and operators (anyone's).
 
     /v1/watched, /v1/lamps, /v1/lamps/events                          subscriber
     /v1/subscribers/<id>/watched, …/lamps, …/lamps/events             administrator, operator
+    /v1/operator/…                                                    what operators look at (operator.py)
+    /handsets/…                                                       what telephones fetch (handsets.py)
+
+The page for people is in services/presence/web.
 """
 
 from __future__ import annotations
@@ -14,6 +18,9 @@ from flask import Flask, Response
 from flask.views import MethodView
 from flask_smorest import Api, Blueprint
 
+from services.presence.api import colleagues, handsets, operator
+from services.presence.api.handsets import Addresses
+from services.presence.api.operator import Sources
 from services.presence.feed import TooManyPages
 from services.presence.people import Person
 from services.presence.schemas import (
@@ -27,13 +34,27 @@ from services.presence.schemas import (
 from services.presence.store import replace_watched
 from services.presence.switch_events import PEOPLE_READ_AT_MOST_EVERY_S, SwitchEvents
 from services.presence.watching import WatchRefused
+from services.presence.web import pages
+from services.presence.web.door import Door
 from shared.api import ApiError, create_app, principal, requires
 from shared.database import Database, RuleBroken
 
 
-def make_app(presence: SwitchEvents, database: Database, readiness_checks: Mapping[str, Any]) -> Flask:
+def make_app(
+    presence: SwitchEvents, database: Database, readiness_checks: Mapping[str, Any], services: Mapping[str, str],
+    overview: Sources | None = None, addresses: Addresses | None = None,
+) -> Flask:
+    """services: addresses of the others, whom the page asks as well. overview: what operators look at, addresses: of
+    what handsets fetch; each only where it is served."""
     app, api = create_app("presence", database=database, readiness_checks=readiness_checks)
     _Resources(presence, database).register(api)
+    api.register_blueprint(pages.blueprint(database, services))
+    if overview is not None:
+        api.register_blueprint(operator.blueprint(overview))
+    if addresses is not None:
+        api.spec.components.security_scheme("device", {"type": "http", "scheme": "basic"})
+        api.register_blueprint(handsets.blueprint(database, addresses))
+    app.wsgi_app = Door(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
@@ -48,6 +69,7 @@ class _Resources:
         api.register_blueprint(self._blueprint(
             "any", "/v1/subscribers/<int:subscriber_id>", ("administrator", "operator"),
             "Any subscriber's, for administrators of the company and operators."))
+        api.register_blueprint(colleagues.blueprint(self._presence, self.watcher))
 
     def _blueprint(self, name: str, prefix: str, roles: tuple[str, ...], description: str) -> Blueprint:
         resources = self
@@ -74,14 +96,14 @@ class _Resources:
             @blueprint.response(200, LampsView, example=LAMPS_EXAMPLE)
             def get(self, subscriber_id: int | None = None) -> dict[str, Any]:
                 """What the lamps show now"""
-                return {"lamps": resources.lamps(resources.watcher(subscriber_id))}
+                return resources.lamps(resources.watcher(subscriber_id))
 
         @blueprint.route("/lamps/events")
         class LampEvents(MethodView):
             @requires(*roles)
             @blueprint.response(200, content_type="text/event-stream", description=(
                 "Server-sent events: `snapshot` with all lamps first and whenever the list changes, then `lamp` with"
-                " each one that changes, a comment every 15 s."))
+                " each one that changes, `night_service` when that is switched, a comment every 15 s."))
             def get(self, subscriber_id: int | None = None) -> Response:
                 """The lamps as a stream of events"""
                 return resources.events(resources.watcher(subscriber_id))
@@ -119,11 +141,12 @@ class _Resources:
                            hint=refused.hint) from refused
         except RuleBroken as broken:  # a colleague deleted in the same moment
             raise ApiError(409, "conflict", str(broken), field=field, hint="try again") from broken
-        self._presence.read_people()
+        self._presence.read_some(watcher.company_id, {watcher.subscriber_id})
         return self.watched(watcher)
 
-    def lamps(self, watcher: Person) -> list[dict[str, Any]]:
-        return self._presence.feed.lamps_of(watcher.subscriber_id)
+    def lamps(self, watcher: Person) -> dict[str, Any]:
+        feed = self._presence.feed
+        return {"lamps": feed.lamps_of(watcher.subscriber_id), "night_service": feed.night_of(watcher.subscriber_id)}
 
     def events(self, watcher: Person) -> Response:
         try:

@@ -1,4 +1,5 @@
-"""HTTP of this service: companies and who is in them, settings of their calls, the log of them, accounts."""
+"""HTTP of this service: companies and who is in them, settings of their calls, the log of them,
+the phone book, accounts."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from services.routing.api import (
     call_log,
     call_records,
     companies,
+    contacts,
     feature_codes,
     forwardings,
     logins,
@@ -34,6 +36,7 @@ def register(app: Flask, api: Api, database: Database, publish: Callable[[Messag
     api.register_blueprint(feature_codes.blueprint(database))
     api.register_blueprint(call_log.blueprint(database))
     api.register_blueprint(call_records.blueprint(database))
+    api.register_blueprint(contacts.blueprint(database))
     api.register_blueprint(accounts.blueprint(database))
     api.register_blueprint(logins.blueprint(database))
     api.register_blueprint(resets.blueprint(database))

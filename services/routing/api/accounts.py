@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
@@ -22,7 +21,7 @@ from services.routing.schemas.accounts import (
     Tokens,
 )
 from shared import whose
-from shared.api import ApiError, ErrorView, principal, requires, token_of_request
+from shared.api import ApiError, ErrorView, client_address, principal, requires, token_of_request
 from shared.database import Database, NotFound
 
 _LOGIN_EXAMPLE = {"login": "anna@musterbau.example", "password": "…", "label": "Firefox at home"}
@@ -50,7 +49,7 @@ def blueprint(database: Database) -> Blueprint:
             """A token for a login and its password"""
             try:
                 return logins.log_in(
-                    database, body["login"], body["password"], request.remote_addr or "", body["label"])
+                    database, body["login"], body["password"], client_address(), body["label"])
             except TooMany as error:
                 raise too_many(error) from error
             except WrongLogIn:

@@ -17,11 +17,13 @@ from services.routing.schemas.company import (
     PASSWORD_EXAMPLE,
     SUBSCRIBER_EXAMPLE,
     SUBSCRIBER_NEW_EXAMPLE,
+    TOKEN_EXAMPLE,
     DeviceChange,
     DeviceNew,
     Devices,
     DeviceView,
     DeviceWithPassword,
+    DeviceWithToken,
     Gone,
     NumberNew,
     OfCompany,
@@ -209,3 +211,13 @@ def _devices(one: Blueprint, changes: Changes) -> None:
             company_id = changes.company_of_device(device_id)
             with changes.at(company_id, "devices") as (tx, actor):
                 return people.new_password_for(tx, company_id, device_id, actor)
+
+    @one.route("/devices/<device_id>/token")
+    class Token(MethodView):
+        @manages
+        @one.response(200, DeviceWithToken, example=TOKEN_EXAMPLE)
+        def post(self, device_id: str) -> Any:
+            """A token to fetch the handset's configuration with, shown this once; old token and password are void"""
+            company_id = changes.company_of_device(device_id)
+            with changes.at(company_id, "devices") as (tx, actor):
+                return people.new_token_for(tx, company_id, device_id, actor)

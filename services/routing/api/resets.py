@@ -22,7 +22,7 @@ from services.routing.accounts.resets import LinkIsOver
 from services.routing.api.accounts import refused
 from services.routing.schemas.accounts import Asked, NewPassword, NewPin, WhoForgot
 from shared import passwords, whose
-from shared.api import ApiError, ErrorView, principal, requires
+from shared.api import ApiError, ErrorView, client_address, principal, requires
 from shared.database import Database
 
 _PATHS: dict[Secret, str] = {"password": "password-reset", "pin": "pin-reset"}
@@ -46,7 +46,7 @@ def _register(made: Blueprint, database: Database, secret: Secret) -> None:
         @made.response(202, Asked, example=_SENT)
         def post(self, body: dict[str, Any]) -> Any:
             """Forgotten: a mail with a link, if there is such an account; the answer is always this one"""
-            resets.ask(database, body["login"], secret, request.remote_addr or "")
+            resets.ask(database, body["login"], secret, client_address())
             return _SENT
 
     @made.route(f"/subscribers/<int:subscriber_id>/{path}", endpoint=f"ask_{secret}_for")

@@ -101,6 +101,14 @@ def _night(on: bool, doing: Doing) -> Prompts:
     return saying.switched(doing.prompt, on)
 
 
+def _clear_message_lamp(doing: Doing) -> Prompts:
+    """The messages stay new; the next one lights it again. The lamp is voicemail's."""
+    if not doing.tx.one("SELECT voicemail.clear_lamp(:company_id, :id) AS done",
+                        company_id=doing.company_id, id=doing.person.subscriber_id).done:
+        raise Refused("no_mailbox", "there is no mailbox", None, "ask an administrator for one")
+    return ("message-lamp-cleared",)
+
+
 def _of_forward(kind: str) -> dict[str, Does]:
     return {
         f"forward_{kind}_on": partial(_forward_on, kind),
@@ -130,6 +138,7 @@ _DOES: dict[str, Does] = {
     **_of_switch("suppress_number", "shown_number", "suppressed"),
     **_of_switch("remote_office", "remote_office", "enabled"),
     "remote_office_on": _remote_office_on,
+    "clear_message_lamp": _clear_message_lamp,
     "night_service_on": partial(_night, True),
     "night_service_off": partial(_night, False),
 }

@@ -10,6 +10,9 @@ from services.routing.feature_codes import CodeTable
 
 CALLS = frozenset({"suppress_number_once", "show_number_once", "call_waiting_off_once"})
 """Codes that call the number behind them."""
+OWN_MAILBOX, ANY_MAILBOX, TO_MAILBOX = "own_mailbox", "voice_portal", "to_mailbox"
+MAILBOXES = frozenset({OWN_MAILBOX, ANY_MAILBOX, TO_MAILBOX})
+"""Codes that lead to the mailbox service: to listen, or to leave a message there."""
 SPEED_DIAL_EMPTY = "speed-dial-nothing-stored"
 
 
@@ -21,7 +24,7 @@ def meaning(dialled: str, table: CodeTable, *, mobile: bool, speed_dials: Mappin
     if isinstance(read, matching.Refused):
         return CodeDialled(read.code.function if read.code else "", refused=read.why.value)
     function, argument = read.code.function, read.argument
-    if function in CALLS:
+    if function in CALLS or function == TO_MAILBOX:
         return CodeDialled(function, argument, number=argument)
     if function != "speed_dial":
         return CodeDialled(function, argument)

@@ -11,6 +11,7 @@ from services.routing.company.common import as_e164, differing, inside_of, must_
 from services.routing.features import Actor, Refused
 from services.routing.features.words import InUse
 from shared.database import NotFound, Row, Transaction
+from shared.handset_secrets import new_token, sip_password, token_sha256
 
 FIELDS = ("first_name", "last_name", "extension", "site_id", "department_id", "email", "language", "mobile_number")
 _SHOWN = (
@@ -191,6 +192,20 @@ def new_password_for(tx: Transaction, company_id: int, device_id: str, actor: Ac
                company_id=company_id, id=device_id, ha1=sip_ha1(device_id, old.domain, password))
     note(tx, company_id, actor, f"device {device_id}", None, {"password": "changed"}, subscriber_id=old.subscriber_id)
     return Row({**old, "password": password})
+
+
+def new_token_for(tx: Transaction, company_id: int, device_id: str, actor: Actor) -> Row:
+    """With it the handset fetches its configuration, its new SIP password included; the old token and the old
+    password are void at once."""
+    old = device(tx, company_id, device_id)
+    token = new_token()
+    tx.execute("UPDATE directory.devices SET sip_ha1 = :ha1 WHERE company_id = :company_id AND device_id = :id",
+               company_id=company_id, id=device_id,
+               ha1=sip_ha1(device_id, old.domain, sip_password(token, device_id, old.domain)))
+    tx.execute("INSERT INTO directory.device_tokens (company_id, device_id, token_sha256)"
+               " VALUES (:company_id, :id, :sha256)", company_id=company_id, id=device_id, sha256=token_sha256(token))
+    note(tx, company_id, actor, f"device {device_id}", None, {"token": "made"}, subscriber_id=old.subscriber_id)
+    return Row({**old, "token": token})
 
 
 def remove_device(tx: Transaction, company_id: int, device_id: str, actor: Actor) -> None:

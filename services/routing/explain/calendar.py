@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import holidays
 
 from services.routing.facts import Site
-from services.routing.schedule import by_hand_until, holds_by_hand, is_night, next_change
+from shared.schedule import by_hand_until, holds_by_hand, is_night, next_change
 
 _LANGUAGES = {"de": "de", "en": "en_US"}
 

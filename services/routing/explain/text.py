@@ -177,6 +177,8 @@ def _in_words(node: Node) -> str:
         return f"sent on by {_who(node['name'], node['from'])}, {node['reason']}:"
     if do == "mailbox":
         return f"mailbox of {_who(node['name'], node['extension'])} ({node['reason']})"
+    if do == "portal":
+        return "voice portal, any mailbox" if node["any_mailbox"] else "voice portal, the own mailbox"
     if do == "announce":
         end = ", then" if "then" in node else f", then the end ({node['cause']})"
         return f"announcement {node['prompt']}{end}"

@@ -15,7 +15,7 @@ from services.routing.call import Answers, Decided
 from services.routing.explain.account import AtAnotherTime, decided_by
 from services.routing.explain.imagined import Imagined
 from services.routing.explain.week import Day
-from services.routing.facts import NETWORK_RING_LIMIT_S, Site, Subscriber, Times
+from services.routing.facts import NETWORK_RING_LIMIT_S, Site, Subscriber
 from services.routing.memory import Asked, Found
 from services.routing.plan import (
     Announce,
@@ -31,7 +31,7 @@ from services.routing.plan import (
     TrunkLeg,
     landing,
 )
-from services.routing.schedule import by_hand_until, changes_between
+from shared.schedule import Times, by_hand_until, changes_between
 
 MOST_DECISIONS = 3_000
 

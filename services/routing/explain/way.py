@@ -27,6 +27,7 @@ from services.routing.plan import (
     Splash,
     Step,
     ToMailbox,
+    ToPortal,
 )
 
 Node = dict[str, Any]
@@ -100,6 +101,8 @@ class _Telling:
             return {"do": "end", "cause": step.cause, "reason": step.reason}
         if isinstance(step, ToMailbox):
             return {"do": "mailbox", "reason": step.reason, **self._person(step.subscriber_id, step.extension)}
+        if isinstance(step, ToPortal):
+            return {"do": "portal", "any_mailbox": step.asks_whose}
         if isinstance(step, Say):
             return {"do": "say", "prompts": list(step.prompts), "reason": step.reason}
         if isinstance(step, Act):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from services.routing.schedule import clock_change
+from shared.schedule import clock_change
 
 _WEEK = re.compile(r"([0-9]{4})-?W([0-9]{2})")
 

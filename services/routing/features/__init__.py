@@ -15,6 +15,7 @@ from services.routing.features import (
     mailbox,
     night,
     numbers,
+    pickup_groups,
     retention,
     ringing,
 )
@@ -39,6 +40,7 @@ FEATURES.update({feature.name: feature for feature in (
     *availability.FEATURES, *forwardings.FEATURES, *lists.FEATURES, *ringing.FEATURES, *numbers.FEATURES,
     *mailbox.FEATURES, *executive.FEATURES, *barring.FEATURES, *intercept.FEATURES, *enterprise.FEATURES,
     *night.FEATURES, *limits.FEATURES, *company_codes.FEATURES, *retention.FEATURES,
+    *pickup_groups.FEATURES,
 )})
 
 __all__ = ["FEATURES", "Access", "Actor", "Conflict", "Feature", "Forbidden", "Refused", "Scope", "Whose", "change",

@@ -12,11 +12,10 @@ from services.routing.facts import Site
 from services.routing.features.base import Access, Actor, Feature
 from services.routing.features.place import Place
 from services.routing.features.words import Refused, Scope, Whose
-from services.routing.found import times_in
-from services.routing.schedule import next_change
 from services.routing.schemas import times
 from services.routing.schemas.fields import Switch, Target, Text
 from shared.database import Row, Transaction
+from shared.schedule import next_change, times_in
 
 SWITCHERS = ("administrators", "everybody", "listed")
 

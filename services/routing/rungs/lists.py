@@ -6,7 +6,7 @@ from services.routing.facts import Caller, CallerRule, CallFacts, ForwardReason,
 from services.routing.plan import Announce, Reject
 from services.routing.rungs.said import OFF, Forward, Said, nothing, wants
 from services.routing.rungs.targets import leads_here_or_was_met
-from services.routing.schedule import holds
+from shared.schedule import holds
 
 _NO_RULES = nothing(rules=0)
 

@@ -3,7 +3,7 @@
 from services.routing.facts import CallFacts, ForwardReason
 from services.routing.rungs.said import Forward, Said, nothing, wants
 from services.routing.rungs.targets import leads_here_or_was_met
-from services.routing.schedule import is_night
+from shared.schedule import is_night
 
 _DAY = nothing(night=False)
 _INTERNAL = nothing(internal=True)

@@ -46,9 +46,12 @@ class Line(Schema):
     kind = fields.String(required=True, metadata={"description": "placed, received or missed"})
     started_at = fields.AwareDateTime(required=True)
     duration_s = fields.Integer(required=True, metadata={"description": "talked; 0 when nobody answered"})
-    name = fields.String(allow_none=True, required=True, metadata={"description": "of the company directory"})
+    name = fields.String(allow_none=True, required=True, metadata={"description": "of the directory or the contact"})
     colleague_id = fields.Integer(
         allow_none=True, required=True, metadata={"description": "the contact: subscriber of the own company"})
+    contact_id = fields.Integer(
+        allow_none=True, required=True,
+        metadata={"description": "one's own contact, or the company's, with this number"})
     number = fields.String(
         allow_none=True, required=True, metadata={"description": "extension or E.164; null: withheld"})
     number_shown = fields.String(allow_none=True, required=True, metadata={"description": "as people write it"})
@@ -163,8 +166,8 @@ class Deletions(Schema):
 
 LINE_EXAMPLE = {
     "call_id": "5f0f9b7e-0001-4000-8000-000000000001", "kind": "missed", "started_at": "2026-08-12T10:00:00+00:00",
-    "duration_s": 0, "name": "Anna Amsel", "colleague_id": 7, "number": "21", "number_shown": "21", "rung": "devices",
-    "why": "nicht angenommen",
+    "duration_s": 0, "name": "Anna Amsel", "colleague_id": 7, "contact_id": None, "number": "21",
+    "number_shown": "21", "rung": "devices", "why": "nicht angenommen",
 }
 WHOLE_EXAMPLE = {
     "call_id": "5f0f9b7e-0001-4000-8000-000000000001", "direction": "internal",

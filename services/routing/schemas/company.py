@@ -171,6 +171,11 @@ class DeviceWithPassword(DeviceView):
     password = fields.String(required=True, metadata={"description": "shown this once; only a hash is kept"})
 
 
+class DeviceWithToken(DeviceView):
+    token = fields.String(required=True, metadata={
+        "description": "shown this once: the handset fetches its configuration with it, its id as user name"})
+
+
 class Devices(Schema):
     devices = fields.List(fields.Nested(DeviceView), required=True)
 
@@ -259,6 +264,7 @@ DEVICE_EXAMPLE = {"device_id": "anna-desk", "subscriber_id": 21, "domain": "must
                   "label": "Tischtelefon", "call_limit": 2, "mobile": False}
 DEVICE_NEW_EXAMPLE = {"device_id": "anna-desk", "label": "Tischtelefon"}
 PASSWORD_EXAMPLE = {**DEVICE_EXAMPLE, "password": "n7…"}
+TOKEN_EXAMPLE = {**DEVICE_EXAMPLE, "token": "q4…"}
 POOL_EXAMPLE = {"pool_id": 2, "first": "+49305550000", "last": "+49305550099", "valid_from": None, "size": 100}
 POOL_NEW_EXAMPLE = {"first": "030 5550000", "last": "030 5550099", "valid_from": "2027-01-01"}
 POOLED_EXAMPLE = {

@@ -82,8 +82,9 @@ class Explanation(Schema):
     rung = fields.String(allow_none=True, required=True, metadata={"description": "what decided first"})
     rungs = fields.List(fields.Nested(RungView), required=True)
     plan = fields.Dict(metadata={"description": (
-        "what happens, as a tree: `do` is ring, splash, send_on, announce, mailbox, end, say, code, pick_up; what"
-        " follows stands under busy, no_answer, not_reachable, gone or then; {do: as, id} is the step of that id")})
+        "what happens, as a tree: `do` is ring, splash, send_on, announce, mailbox, portal, end, say, code,"
+        " pick_up; what follows stands under busy, no_answer, not_reachable, gone or then;"
+        " {do: as, id} is the step of that id")})
     happened = fields.List(fields.Dict(), metadata={"description": "what was done, in order, with what came of it"})
     answered_at = fields.String(allow_none=True)
     answered_by = fields.Nested(AnsweredBy, allow_none=True)

@@ -88,6 +88,12 @@ def _find(tx: Transaction, owner: Owner, *, lock: bool = False) -> Row:
     )
     if row is None:
         raise ApiError(404, "not_found", "there is no such mailbox")
+    row["mail_problem"] = tx.row(
+        "SELECT d.message_id, d.kind, d.recipient, d.state, d.last_reply FROM voicemail.messages m"
+        " JOIN voicemail.deliveries d USING (company_id, message_id)"
+        " WHERE m.company_id = :company_id AND m.subscriber_id = :subscriber_id AND m.deleted_at IS NULL"
+        " AND d.state IN ('refused', 'given_up') ORDER BY m.left_at DESC, d.kind LIMIT 1", **ids,
+    )
     return row
 
 

@@ -1,4 +1,4 @@
-"""GET /v1/messages, one message, its audio; marking and deleting."""
+"""/v1/messages: list, count, one message, its audio; marking, deleting, taking back."""
 
 from __future__ import annotations
 
@@ -11,24 +11,31 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from services.voicemail.api.whose import Owner, owner_of
+from services.voicemail.retention import DELETED_KEPT
 from services.voicemail.schemas.messages import (
+    COUNT_EXAMPLE,
     MESSAGE_EXAMPLE,
+    DeletedQuery,
     MessageChange,
+    MessageCount,
     MessageDetailView,
     MessagePage,
     MessageQuery,
+    MessagesDeleted,
     WhoseMailbox,
 )
 from services.voicemail.spool import Spool
-from shared.api import ApiError, principal, requires
+from shared.api import ApiError, ErrorView, principal, requires
 from shared.database import Database, Row, Transaction
 
-_MESSAGE = """
-SELECT message_id, left_at, duration_ms, CASE WHEN read_at IS NULL THEN 'new' ELSE 'saved' END AS state,
-       urgent, incomplete, reason, caller_number, caller_name, caller_subscriber_id, call_id
-FROM voicemail.messages
-WHERE company_id = :company_id AND subscriber_id = :subscriber_id AND deleted_at IS NULL
+_COLUMNS = """
+message_id, left_at, duration_ms, CASE WHEN read_at IS NULL THEN 'new' ELSE 'saved' END AS state,
+urgent, incomplete, reason, caller_number, caller_name, caller_subscriber_id, call_id
 """
+_OF_OWNER = " FROM voicemail.messages WHERE company_id = :company_id AND subscriber_id = :subscriber_id"
+_MESSAGE = f"SELECT {_COLUMNS}, NULL AS restore_until{_OF_OWNER} AND deleted_at IS NULL"
+_DELETED = (f"SELECT {_COLUMNS}, deleted_at + interval '{DELETED_KEPT}' AS restore_until{_OF_OWNER}"
+            " AND deleted_at IS NOT NULL")
 _STATES = {"all": "", "new": " AND read_at IS NULL", "saved": " AND read_at IS NOT NULL"}
 _NEWEST_FIRST = " ORDER BY left_at DESC, message_id LIMIT :limit OFFSET :offset"
 
@@ -46,18 +53,46 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
         def get(self, query: dict[str, Any]) -> dict[str, Any]:
             """Newest first; new and saved count the whole mailbox."""
             owner = owner_of(principal(), query)
+            which = _DELETED if query["state"] == "deleted" else _MESSAGE + _STATES[query["state"]]
             with database.company(owner.company_id) as tx:
                 counts = _counts(tx, owner)
                 rows = tx.rows(
-                    _MESSAGE + _STATES[query["state"]] + _NEWEST_FIRST, **_ids(owner),
+                    which + _NEWEST_FIRST, **_ids(owner),
                     limit=query["page_size"], offset=(query["page"] - 1) * query["page_size"],
                 )
-            total = {"all": counts.new + counts.saved, "new": counts.new, "saved": counts.saved}
+            total = {**counts, "all": counts.new + counts.saved}
             return {
                 "messages": [_view(row) for row in rows], "page": query["page"],
                 "page_size": query["page_size"], "total": total[query["state"]],
                 "new": counts.new, "saved": counts.saved,
             }
+
+        @requires("subscriber", "administrator", "operator")
+        @messages.arguments(DeletedQuery, location="query")
+        @messages.response(200, MessagesDeleted, example={"deleted": 5})
+        def delete(self, query: dict[str, Any]) -> dict[str, int]:
+            """Deletes all, or all new or saved ones; for a day each can be taken back."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                _counts(tx, owner)
+                deleted = tx.execute(
+                    "UPDATE voicemail.messages SET deleted_at = now() WHERE company_id = :company_id"
+                    " AND subscriber_id = :subscriber_id AND deleted_at IS NULL" + _STATES[query["state"]],
+                    **_ids(owner),
+                )
+            changed()
+            return {"deleted": deleted}
+
+    @messages.route("/count")
+    class Count(MethodView):
+        @requires("subscriber", "administrator", "operator")
+        @messages.arguments(WhoseMailbox, location="query")
+        @messages.response(200, MessageCount, example=COUNT_EXAMPLE)
+        def get(self, query: dict[str, Any]) -> Row:
+            """How many there are, without reading them."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                return _counts(tx, owner)
 
     @messages.route("/<uuid:message_id>")
     class Message(MethodView):
@@ -95,7 +130,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
         @messages.arguments(WhoseMailbox, location="query")
         @messages.response(204)
         def delete(self, query: dict[str, Any], message_id: uuid.UUID) -> None:
-            """Deletes the message; its audio is erased a day later."""
+            """Deletes the message; for a day it can be taken back, then its audio is erased."""
             owner = owner_of(principal(), query)
             with database.company(owner.company_id) as tx:
                 if not tx.execute(
@@ -105,6 +140,33 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
                 ):
                     raise _no_such_message()
             changed()
+
+    @messages.route("/<uuid:message_id>/restore")
+    class Restore(MethodView):
+        @requires("subscriber", "administrator", "operator")
+        @messages.arguments(WhoseMailbox, location="query")
+        @messages.response(200, MessageDetailView, example={**MESSAGE_EXAMPLE, "mails": []})
+        @messages.alt_response(409, schema=ErrorView, description="the mailbox is full")
+        def post(self, query: dict[str, Any], message_id: uuid.UUID) -> dict[str, Any]:
+            """Takes a deletion back: new or saved as it was. One that is not deleted stays as it is."""
+            owner = owner_of(principal(), query)
+            with database.company(owner.company_id) as tx:
+                # Locked, so that two at once do not both take the last place.
+                tx.row("SELECT 1 AS one FROM voicemail.mailboxes WHERE company_id = :company_id"
+                       " AND subscriber_id = :subscriber_id FOR UPDATE", **_ids(owner))
+                if tx.row(_DELETED + " AND message_id = :message_id", **_ids(owner), message_id=message_id):
+                    counts = _counts(tx, owner)
+                    if counts.new + counts.saved >= counts.quota:
+                        raise ApiError(409, "mailbox_full", f"the mailbox holds its {counts.quota} messages already",
+                                       hint="delete others first")
+                    tx.execute(
+                        "UPDATE voicemail.messages SET deleted_at = NULL WHERE company_id = :company_id"
+                        " AND subscriber_id = :subscriber_id AND message_id = :message_id",
+                        **_ids(owner), message_id=message_id,
+                    )
+                detail = _detail(tx, owner, message_id)
+            changed()
+            return detail
 
     @messages.route("/<uuid:message_id>/audio")
     class Audio(MethodView):
@@ -135,8 +197,10 @@ def _ids(owner: Owner) -> dict[str, int]:
 
 def _counts(tx: Transaction, owner: Owner) -> Row:
     counts = tx.row(
-        "SELECT new, saved FROM voicemail.message_counts"
-        " WHERE company_id = :company_id AND subscriber_id = :subscriber_id", **_ids(owner),
+        "SELECT n.new, n.saved, n.new_urgent, n.saved_urgent, b.max_messages AS quota,"
+        f" (SELECT count(*){_OF_OWNER} AND deleted_at IS NOT NULL) AS deleted"
+        " FROM voicemail.message_counts n JOIN voicemail.mailboxes b USING (company_id, subscriber_id)"
+        " WHERE n.company_id = :company_id AND n.subscriber_id = :subscriber_id", **_ids(owner),
     )
     if counts is None:
         raise ApiError(404, "not_found", "there is no such mailbox")

@@ -48,10 +48,22 @@ class MailboxSettings(Schema):
     delete_after_mail = fields.Boolean(metadata={"description": "needs deliver_as_mail"})
 
 
+class MailProblem(Schema):
+    """A mail that will not be tried again; its message stays in the mailbox."""
+
+    message_id = fields.UUID()
+    kind = fields.String(metadata={"description": "forward, notification or copy"})
+    recipient = fields.String()
+    state = fields.String(metadata={"description": "refused, or given_up after five days"})
+    last_reply = fields.String(metadata={"description": "the mail server's words"})
+
+
 class MailboxView(MailboxSettings):
     subscriber_id = fields.Integer(required=True)
     new = fields.Integer(required=True)
     saved = fields.Integer(required=True)
+    mail_problem = fields.Nested(MailProblem, allow_none=True, metadata={
+        "description": "the newest mail that could not be delivered, of the messages still there"})
     revision = fields.Integer(
         required=True, metadata={"description": "also the ETag; send it as If-Match to change this state only"}
     )
@@ -64,5 +76,5 @@ MAILBOX_EXAMPLE = {
     "max_message_s": 180, "silence_end_s": 5, "deliver_as_mail": True, "email": "anna@musterbau.example",
     "audio_format": "mp3", "notify_email": None, "copy_email": None, "lamp_enabled": True,
     "max_messages": 100, "retention_days": None, "delete_after_mail": False,
-    "subscriber_id": 21, "new": 1, "saved": 3, "revision": 7,
+    "subscriber_id": 21, "new": 1, "saved": 3, "mail_problem": None, "revision": 7,
 }

@@ -17,11 +17,18 @@ class WhoseMailbox(Schema):
 
 class MessageQuery(WhoseMailbox):
     state = fields.String(
-        load_default="all", validate=validate.OneOf(["all", "new", "saved"]),
-        metadata={"description": "new: not listened to; saved: the others"},
+        load_default="all", validate=validate.OneOf(["all", "new", "saved", "deleted"]),
+        metadata={"description": "new: not listened to; saved: the others; deleted: those that can be taken back"},
     )
     page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
     page_size = fields.Integer(load_default=PAGE_SIZE, validate=validate.Range(1, 200))
+
+
+class DeletedQuery(WhoseMailbox):
+    state = fields.String(
+        required=True, validate=validate.OneOf(["all", "new", "saved"]),
+        metadata={"description": "which; has to be said, so that nobody deletes all by a slip"},
+    )
 
 
 class CallerView(Schema):
@@ -52,6 +59,8 @@ class MessageView(Schema):
     reason = fields.String(metadata={"description": "always, busy, no_answer, not_reachable or direct"})
     caller = fields.Nested(CallerView)
     call_id = fields.UUID(allow_none=True)
+    restore_until = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "of a deleted one: so long it is sure to be there; else null"})
 
 
 class MessageDetailView(MessageView):
@@ -67,8 +76,25 @@ class MessagePage(Schema):
     saved = fields.Integer(required=True)
 
 
+class MessageCount(Schema):
+    new = fields.Integer(required=True, metadata={"description": "not listened to"})
+    saved = fields.Integer(required=True)
+    new_urgent = fields.Integer(required=True, metadata={"description": "of the new ones"})
+    saved_urgent = fields.Integer(required=True)
+    deleted = fields.Integer(required=True, metadata={"description": "can be taken back"})
+    quota = fields.Integer(required=True, metadata={"description": "new and saved together are never more"})
+
+
+class MessagesDeleted(Schema):
+    deleted = fields.Integer(required=True)
+
+
 class MessageChange(Schema):
     state = fields.String(required=True, validate=validate.OneOf(["new", "saved"]))
+
+
+class LinkToken(Schema):
+    token = fields.String(required=True, validate=validate.Length(1, 200))
 
 
 MESSAGE_EXAMPLE = {
@@ -81,4 +107,6 @@ MESSAGE_EXAMPLE = {
     "reason": "no_answer",
     "caller": {"number": "+491715550100", "name": "Max Muster", "subscriber_id": None},
     "call_id": "0b1d2c58-5c0e-4f60-8f4c-0e8a4d5b9e11",
+    "restore_until": None,
 }
+COUNT_EXAMPLE = {"new": 2, "saved": 5, "new_urgent": 1, "saved_urgent": 0, "deleted": 3, "quota": 100}

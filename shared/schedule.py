@@ -9,21 +9,119 @@ period is one stretch of time whatever the clock does: it begins and ends when i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import holidays
-
-from services.routing.facts import Period, Site, Times
 
 _DAY_MINUTES = 24 * 60
 # Every weekday meets every holiday that moves with Easter within that time, and a leap year more.
 _LOOK_AHEAD_DAYS = 400
 
 
-def holds(times: Times, now: datetime, site: Site) -> bool:
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A stretch of the week; weekday 0 is Monday, minutes count from midnight at the site."""
+
+    weekday: int
+    from_minute: int
+    to_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From a date and time to another one, both as clocks at the site show them (naive)."""
+
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When something holds, in the site's time zone. Nothing set: always.
+
+    It holds within an hour of the week (not on holidays, if so set), within a period, or on a holiday, if so set.
+    """
+
+    weekly: tuple[Hours, ...] = ()
+    periods: tuple[Period, ...] = ()
+    on_holidays: bool = False
+    not_on_holidays: bool = False
+    holiday_region: str = ""
+    """`DE-BE`, `AT`; empty: where the site is."""
+
+    @property
+    def always(self) -> bool:
+        return not (self.weekly or self.periods or self.on_holidays or self.not_on_holidays)
+
+
+ALWAYS = Times()
+
+
+@dataclass(frozen=True, slots=True)
+class NightService:
+    """G6, as it is set; whether it is night now, is_night says."""
+
+    target: str = ""
+    scheduled: bool = False
+    times: Times = ALWAYS
+    """When it is night by the schedule."""
+    by_hand: bool | None = None
+    """Switched by hand last: to night, to day, or never."""
+    by_hand_at: datetime | None = None
+    """When that was; the schedule's next change after it ends it."""
+
+
+NO_NIGHT_SERVICE = NightService()
+
+
+class Where(Protocol):
+    """What of a site its clocks and holidays hang on."""
+
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def country(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    time_zone: str = "Europe/Berlin"
+    country: str = "DE"
+    region: str = ""
+    """Federal state or the like, within the country (`BE`)."""
+
+
+class NightPlace(Where, Protocol):
+    @property
+    def night(self) -> NightService: ...
+
+
+def times_in(kept: Mapping[str, Any]) -> Times:
+    """The shape of schemas/times.py, as it is kept: only what was set."""
+    if not kept:
+        return ALWAYS
+    return Times(
+        weekly=tuple(Hours(one["weekday"], _minute(one["from"]), _minute(one["to"])) for one in kept.get("weekly", ())),
+        periods=tuple(
+            Period(datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"]))
+            for one in kept.get("periods", ())),
+        on_holidays=kept.get("on_holidays", False), not_on_holidays=kept.get("not_on_holidays", False),
+        holiday_region=kept.get("holiday_region") or "",
+    )
+
+
+def _minute(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])
+
+
+def holds(times: Times, now: datetime, site: Where) -> bool:
     """now: aware. Weekly hours, periods and holidays are alternatives; with none of them it holds always."""
     if times.always:
         return True
@@ -63,7 +161,7 @@ def _reached(wall: datetime, there: datetime) -> bool:
     return there.replace(tzinfo=None) >= wall or there.astimezone(UTC) >= wall.replace(tzinfo=there.tzinfo)
 
 
-def is_holiday(day: date, times: Times, site: Site) -> bool:
+def is_holiday(day: date, times: Times, site: Where) -> bool:
     country, region = site.country, site.region
     if times.holiday_region:
         country, _, region = times.holiday_region.partition("-")
@@ -90,7 +188,7 @@ def _zone(name: str) -> ZoneInfo:
 # ----- when that changes
 
 
-def next_change(times: Times, after: datetime, site: Site) -> datetime | None:
+def next_change(times: Times, after: datetime, site: Where) -> datetime | None:
     """The first moment later than `after` at which holds() says something else; None: not in the next year."""
     return _next_change(times, after.astimezone(UTC), site.time_zone, site.country, site.region)
 
@@ -99,7 +197,7 @@ def next_change(times: Times, after: datetime, site: Site) -> datetime | None:
 def _next_change(times: Times, after: datetime, time_zone: str, country: str, region: str) -> datetime | None:
     if times.always:
         return None
-    site = Site(time_zone=time_zone, country=country, region=region)
+    site = Place(time_zone, country, region)
     now_so = holds(times, after, site)
     first = after.astimezone(_zone(time_zone)).date()
     days = [first + timedelta(days) for days in range(-1, _LOOK_AHEAD_DAYS)]
@@ -112,7 +210,7 @@ def _next_change(times: Times, after: datetime, time_zone: str, country: str, re
     return None
 
 
-def changes_between(times: Times, begin: datetime, end: datetime, site: Site) -> list[datetime]:
+def changes_between(times: Times, begin: datetime, end: datetime, site: Where) -> list[datetime]:
     """Every moment (UTC) later than begin and earlier than end at which holds() says something else, in order."""
     if times.always:
         return []
@@ -160,7 +258,7 @@ def clock_change(start: datetime, zone: ZoneInfo) -> datetime | None:
 # ----- night service
 
 
-def is_night(site: Site, now: datetime) -> bool:
+def is_night(site: NightPlace, now: datetime) -> bool:
     """G6: what was switched by hand holds until the schedule changes next, and for good where there is none."""
     night = site.night
     if holds_by_hand(site, now):
@@ -168,14 +266,14 @@ def is_night(site: Site, now: datetime) -> bool:
     return night.scheduled and holds(night.times, now, site)
 
 
-def holds_by_hand(site: Site, now: datetime) -> bool:
+def holds_by_hand(site: NightPlace, now: datetime) -> bool:
     if site.night.by_hand is None or site.night.by_hand_at is None or now < site.night.by_hand_at:
         return False
     ends = by_hand_until(site)
     return ends is None or now < ends
 
 
-def by_hand_until(site: Site) -> datetime | None:
+def by_hand_until(site: NightPlace) -> datetime | None:
     """When the schedule takes over again from the hand; None: never."""
     night = site.night
     if not night.scheduled or night.by_hand_at is None:

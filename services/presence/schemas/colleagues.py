@@ -1,0 +1,27 @@
+"""The company's people with their states."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+from marshmallow.validate import Length, Range
+from webargs.fields import DelimitedList
+
+from services.presence.schemas import LAMPS_EXAMPLE, LampView
+
+
+class ColleaguesQuery(Schema):
+    subscriber_ids = DelimitedList(
+        fields.Integer(validate=Range(min=1, max=2**63 - 1)), validate=Length(1, 200),
+        metadata={"description": "only these, with commas between them"})
+    limit = fields.Integer(load_default=50, validate=Range(min=1, max=500))
+
+
+class ColleaguesView(Schema):
+    colleagues = fields.List(fields.Nested(LampView(exclude=("position",))), required=True)
+    total = fields.Integer(required=True, metadata={"description": "how many there are, shown or not"})
+
+
+COLLEAGUES_EXAMPLE = {
+    "colleagues": [{name: value for name, value in LAMPS_EXAMPLE["lamps"][0].items() if name != "position"}],
+    "total": 1,
+}

@@ -1,0 +1,138 @@
+// The whole system at a glance: calls up with the rung that decided, telephones, queues, mails, errors, health.
+
+import { ask, every } from "./door.js";
+import { h, icon, noteOf, show } from "./dom.js";
+import { length, moment, number, rungWord, t, time } from "./words.js";
+
+const LOOK_EVERY_MS = 2000;
+
+/** whole: an operator of the system sees all of it, a company's administrator its calls, telephones and mails. */
+export function system(main, whole) {
+  const stamp = h("span", { class: "soft", role: "status" });
+  const tiles = h("ul", { class: "tiles" });
+  const callsUp = section("calls_up", "phone"), health = section("health", "pulse"), queues = section("queues", "clock"),
+    mails = section("mails", "mailbox"), errors = section("errors", "off"), devices = section("devices", "people");
+  const field = h("input", { type: "search", "aria-label": t("search_label"), placeholder: t("search"), maxlength: 80, oninput: () => lookAtDevices() });
+  show(main, h("section", { class: "wide-page", "aria-labelledby": "system-head" },
+    h("header", { class: "head" }, h("h1", { id: "system-head" }, t("system")), stamp),
+    whole && tiles,
+    callsUp.whole,
+    h("div", { class: "pair" }, whole && health.whole, whole && queues.whole),
+    h("div", { class: "pair" }, mails.whole, whole && errors.whole),
+    devices.whole));
+  devices.head.append(h("label", { class: "find" }, icon("search"), field));
+
+  async function lookAtAll() {
+    const looks = [["calls", "/v1/operator/calls", drawCalls, callsUp], ["mails", "/v1/operator/mails?limit=50", drawMails, mails]];
+    if (whole) looks.push(["overview", "/v1/operator/overview", drawOverview, health], ["errors", "/v1/operator/errors?limit=30", drawErrors, errors]);
+    await Promise.all(looks.map(async ([, path, draw, place]) => {
+      try { draw(await ask("presence", path)); } catch (wrong) { show(place.body, noteOf(wrong.words ?? String(wrong), "wrong")); }
+    }));
+    stamp.textContent = t("as_of", { time: new Date().toLocaleTimeString() });
+  }
+
+  async function lookAtDevices() {
+    try {
+      const found = await ask("presence", "/v1/operator/registrations", { query: { search: field.value.trim(), limit: 200 } });
+      show(devices.body, table([t("device"), t("person"), t("state"), t("address")], found.registrations.map((one) => [
+        [h("strong", {}, one.device_id), h("span", { class: "soft" }, ` ${one.label}`)],
+        `${one.name} (${one.extension})`,
+        mark(one.registered, one.registered ? t("up") : t("state_not_registered")),
+        one.address ? `${one.address} ${one.transport}` : "–"]), t("devices")));
+    } catch (wrong) { show(devices.body, noteOf(wrong.words ?? String(wrong), "wrong")); }
+  }
+
+  function drawCalls({ calls }) {
+    if (!calls.length) { show(callsUp.body, h("p", { class: "soft" }, t("nothing_up"))); return; }
+    const rows = [...calls].sort((one, other) => (other.started_at ?? "").localeCompare(one.started_at ?? ""));
+    show(callsUp.body, table([t("from"), t("to"), t("state"), t("rung"), t("since"), ""], rows.map((one) => [
+      ends(one)[0], ends(one)[1],
+      h("span", { class: `state ${{ ringing: "ringing", talking: "on_a_call", held: "held" }[one.state]}` }, t(`call_${one.state}`)),
+      one.rung ? h("span", { class: "tag rung" }, rungWord(one.rung)) : h("span", { class: "soft" }, "…"),
+      one.started_at ? h("time", { datetime: one.started_at, class: "digits" }, length((Date.now() - new Date(one.started_at)) / 1000)) : "–",
+      h("a", { class: "quiet", href: `#explain/${one.call_id}` }, t("why_this"))]), t("calls_up")));
+  }
+
+  function ends(one) {
+    const leg = (direction) => one.legs.find((each) => each.direction === direction);
+    const called = (name, more) => name || more ? [name ? h("strong", {}, name) : null, more && more !== name ? h("span", { class: name ? "soft" : null }, name ? ` ${more}` : more) : null] : "–";
+    const [first, second] = [leg("inbound"), leg("outbound")];
+    return [
+      called(one.caller_name || first?.name, one.caller_number || first?.extension || first?.number || (one.direction === "incoming" ? t("withheld") : null)),
+      called(one.callee_name || second?.name, one.callee_number || second?.extension || one.dialled || second?.number)];
+  }
+
+  function drawOverview(seen) {
+    const waiting = (seen.mails.waiting ?? 0) + (seen.mails.sending ?? 0), refused = (seen.mails.refused ?? 0) + (seen.mails.given_up ?? 0);
+    const depth = seen.queues.reduce((sum, one) => sum + one.messages, 0) + seen.outboxes.reduce((sum, one) => sum + one.waiting, 0);
+    const parts = [["switch", seen.switch], ["database", seen.database], ["broker", seen.broker]];
+    const allUp = parts.every(([, one]) => one.up) && seen.services.every((one) => one.up && one.ready);
+    show(tiles,
+      tile("phone", t("calls_up"), number(seen.calls.calls)),
+      tile("people", t("devices"), number(seen.devices.registered), seen.devices.known === null ? null : `/ ${number(seen.devices.known)}`),
+      tile("bell", t("lamps"), number(seen.lamps.subscriptions + seen.lamps.pages)),
+      tile("clock", t("queues"), number(depth), null, depth > 100 ? "warn" : ""),
+      tile("mailbox", `${t("mails")}: ${t("waiting")} / ${t("refused")}`, `${number(waiting)} / ${number(refused)}`, null, refused ? "warn" : ""),
+      tile("pulse", t("health"), allUp ? t("up") : t("down"), null, allUp ? "good" : "bad"));
+    show(health.body, h("ul", { class: "parts" },
+      parts.map(([name, one]) => part(t(name), one.up, one.reason, facts(name, one))),
+      seen.services.map((one) => part(one.name, one.up && one.ready, one.reason ?? Object.entries(one.checks).filter(([, said]) => said !== "ok").map(([what, said]) => `${what}: ${said}`).join(", "))),
+      seen.trunks.map((one) => part(`${one.name} · ${one.company}`, !["down", "failed", "unregistered"].includes(one.state), one.state, one.state))));
+    show(queues.body, table([t("queue"), t("waiting"), t("consumers")], [
+      ...seen.queues.map((one) => [one.name, digits(one.messages), one.consumers ? digits(one.consumers) : mark(false, "0")]),
+      ...seen.outboxes.map((one) => [`outbox ${one.name}`, digits(one.waiting), one.waiting ? t("seconds", { n: number(Math.round(one.oldest_s)) }) : "–"])], t("queues")));
+  }
+
+  function facts(name, one) {
+    if (!one.up) return null;
+    if (name === "switch") return [one.version, one.uptime_s !== undefined && t("uptime", { time: span(one.uptime_s) }), one.sessions !== undefined && `${one.sessions} / ${one.sessions_limit}`].filter(Boolean).join(" · ");
+    if (name === "database") return [one.version?.split(" ").slice(0, 2).join(" "), one.answer_ms !== undefined && `${one.answer_ms.toFixed(1)} ms`, one.bytes !== undefined && `${number(Math.round(one.bytes / 1e6))} MB`].filter(Boolean).join(" · ");
+    return null;
+  }
+
+  function drawMails({ mails: found }) {
+    show(mails.body, found.length ? h("ul", { class: "parts" }, found.map((one) => part(`${one.name} (${one.extension})`, one.state === "waiting" || one.state === "sending",
+      [one.state, one.last_reply].filter(Boolean).join(": "), `${one.state} · ${moment(one.left_at)}`))) : h("p", { class: "soft" }, "–"));
+  }
+
+  function drawErrors({ errors: found }) {
+    show(errors.body, found.length ? h("ul", { class: "parts" }, found.map((one) => h("li", {}, h("time", { class: "soft", datetime: one.at }, time(one.at)),
+      h("span", { class: "name" }, one.event), h("span", { class: "soft" }, [one.service, one.reason].filter(Boolean).join(" · ")))))
+      : h("p", { class: "soft" }, t("no_errors")));
+  }
+
+  const endAll = every(LOOK_EVERY_MS, lookAtAll);
+  const endDevices = every(10000, lookAtDevices);
+  return () => { endAll(); endDevices(); };
+}
+
+function section(name, picture) {
+  const body = h("div", { class: "body" }), head = h("header", {}, icon(picture), h("h2", { id: `head-${name}` }, t(name)));
+  return { body, head, whole: h("section", { class: "box", "aria-labelledby": `head-${name}` }, head, body) };
+}
+
+function tile(picture, name, value, more, kind = "") {
+  return h("li", { class: `tile ${kind}` }, icon(picture), h("span", { class: "value" }, value, more && h("span", { class: "soft" }, ` ${more}`)), h("span", { class: "soft" }, name));
+}
+
+function mark(good, text) {
+  return h("span", { class: `mark ${good ? "good" : "bad"}` }, icon(good ? "check" : "cross"), text);
+}
+
+function part(name, good, reason, more) {
+  return h("li", {}, mark(good, ""), h("span", { class: "name" }, name), h("span", { class: "unseen" }, good ? t("up") : t("down")),
+    h("span", { class: good ? "soft" : "bad-text" }, (good ? more : reason) ?? ""));
+}
+
+function digits(value) { return h("span", { class: "digits" }, number(value)); }
+
+function span(seconds) {
+  const days = Math.floor(seconds / 86400);
+  return `${days ? `${days} d ` : ""}${length(seconds % 86400)}`;
+}
+
+export function table(heads, rows, name) {
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", {},
+    h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
+    h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, place) => h("td", { data: { head: heads[place] } }, h("span", {}, cell))))))));
+}

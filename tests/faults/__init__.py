@@ -1,0 +1,1 @@
+"""Faults on purpose (operations/faults.py), each counted: what was lost, what came twice."""
