@@ -79,7 +79,7 @@ def _some_and_none_twice(countries: list[str]) -> None:
         raise ValidationError("names a country twice")
 
 
-def _countries(what: str) -> fields.List:
+def _countries(what: str) -> fields.List[Any]:
     return fields.List(fields.String(validate=_country), load_default=None, allow_none=True,
                        validate=[validate.Length(max=300), _some_and_none_twice], metadata={"description": what})
 
