@@ -153,6 +153,6 @@ FEATURES = (
         name="click_to_dial_company_limits", scopes=frozenset({Scope.COMPANY}), schema=CompanyLimits,
         read=_read_company_limits, settle=_sorted, write=_write_company_limits, subscriber=Access.NONE,
         summary="How often all of a company may click, and whereto (C5)",
-        example={"at_once": 100, "per_minute": 100, "countries": None},
+        example={"at_once": 50, "per_minute": 60, "countries": None},
         change_example={"per_minute": 200}),
 )
