@@ -25,6 +25,9 @@ def main(words: list[str]) -> int:
         raise Trouble(f"There is no {who!r} in the demo company",
                       "FROM is one of " + ", ".join(name for name in tokens if name not in ("admin", "operator")))
     attempt = ask(dev, tokens[who], "POST", "/v1/calls", {"target": target})
+    if "dial" in attempt:
+        say(f"  {who} dials by himself, as he has set it: {attempt['dial']}")
+        return 0
     say(f"  {who} -> {target}: {attempt['state']} (attempt {attempt['id']})")
     state, deadline = attempt["state"], time.monotonic() + FOLLOW_S
     while state not in FINAL and time.monotonic() < deadline:

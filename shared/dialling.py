@@ -93,10 +93,11 @@ ALLOWED_LEG_VARIABLES = frozenset({
     "origination_caller_id_name", "origination_caller_id_number", "origination_privacy", "originate_timeout",
     "ignore_early_media", "sip_cid_type", "sip_auto_answer",
     "pbx_leg_subscriber", "pbx_leg_device", "pbx_call_id", "pbx_company", "pbx_subscriber", "pbx_device",
-    "pbx_attempt", "pbx_acting_device", "pbx_acting_subscriber", "pbx_site_number", "pbx_gateway",
+    "pbx_attempt", "pbx_first_leg", "pbx_language", "pbx_shown_number", "pbx_presentation",
+    "pbx_acting_device", "pbx_acting_subscriber", "pbx_site_number", "pbx_gateway",
     "effective_caller_id_name", "effective_caller_id_number", "hangup_after_bridge", "continue_on_fail",
     "call_timeout", "group_confirm_key", "group_confirm_timeout", "pbx_own_place",
-    "export_vars", "domain_name", "fail_on_single_reject",
+    "export_vars", "domain_name",
     "force_transfer_context",
     "pbx_leg_cents", "sip_cid_suppress_privacy_none", "sip_from_display", "sip_h_Privacy",
     "exclude_outgoing_extra_header",
@@ -105,6 +106,7 @@ _URI = r"sip:\+?[0-9]{1,32}@[a-z0-9.-]{1,253}"
 # Values that need characters with a meaning are whole sentences of their own, and nothing else.
 _SENTENCES: Mapping[str, re.Pattern[str]] = {
     "sip_from_uri": re.compile(r"sip:anonymous@anonymous\.invalid"),
+    "fail_on_single_reject": re.compile(r"[A-Z_]+(,[A-Z_]+)*"),
     "execute_on_answer": re.compile(r"sched_hangup \+[1-9][0-9]{0,5} ALLOTTED_TIMEOUT"),
     "sip_h_Diversion": re.compile(rf"<{_URI}>;reason=[a-z-]+(, <{_URI}>;reason=[a-z-]+){{0,9}}"),
     "sip_h_History-Info": re.compile(
@@ -115,7 +117,7 @@ _SENTENCES: Mapping[str, re.Pattern[str]] = {
 # sofia_handle_sip_r_invite).
 # presence_privacy: any registered handset may watch a plain extension, and mod_sofia's own lamp would name who calls
 # there (switch_channel.c, switch_channel_perform_presence; sofia_presence.c). Our lamps say what the watcher may know.
-_EVERY_LEG = "outbound_redirect_fatal=true,presence_privacy=true"
+_EVERY_LEG = ("outbound_redirect_fatal=true", "presence_privacy=true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +157,15 @@ def dial_string(
     if not all(groups):
         raise UndiallableError("legs", "must hold at least one leg in every group")
     dialled = "|".join(",".join(leg_string(leg) for leg in group) for group in groups)
-    said = variables_string("{", variables, f",{_EVERY_LEG}}}") if variables else f"{{{_EVERY_LEG}}}"
-    return said + dialled
+    return variables_string("{", variables or {}, "}", _EVERY_LEG) + dialled
 
 
-def variables_string(opening: str, variables: Mapping[str, str], closing: str) -> str:
-    """{name=value,…}: the names from the list, the values free of every character with a meaning."""
-    if not variables:
+def variables_string(opening: str, variables: Mapping[str, str], closing: str, also: Sequence[str] = ()) -> str:
+    """{name=value,…}: the names from the list, the values free of every character with a meaning. also: pairs of our
+    own, behind them."""
+    pairs = [*(f"{name}={_checked(name, value)}" for name, value in variables.items()), *also]
+    if not pairs:
         return ""
-    pairs = [f"{name}={_checked(name, value)}" for name, value in variables.items()]
     if not any("," in pair for pair in pairs):
         return opening + ",".join(pairs) + closing
     # ^^ names another separator, and then a comma is a comma (switch_ivr_originate.c: alt; switch_event.c,

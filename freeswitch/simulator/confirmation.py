@@ -36,6 +36,8 @@ class Confirmation:
         """Each key that is not it is asked again for: so only the last one counts."""
         while self._channel.digits:
             if self._channel.take_key() == self._key:
+                # CF_WINNER in check_channel_status (switch_ivr_originate.c) unsets what asked for the key.
+                self._channel.set_variable("group_confirm_key", None)
                 return True
         return False
 

@@ -200,7 +200,7 @@ class _Group:
                 attempt.channel.unwatch(self.news)
             if self.channel is not None:
                 self.channel.unwatch(self.news)
-        return self._finish(winner, timed_out), timed_out
+        return self._finish(winner, timed_out), timed_out or (winner is None and self._ends_all())
 
     # Making legs
 
@@ -370,6 +370,14 @@ class _Group:
             return False
         if is_true(fatal):
             return True
+        return any(one.channel.down and self._is_fatal(one.channel.hangup_cause) for one in self.attempts)
+
+    def _ends_all(self) -> bool:
+        """After legs refused for one of these causes the groups behind are not tried (`ok` before outer_for in
+        switch_ivr_originate.c)."""
+        fatal = self.variables.get("fail_on_single_reject")
+        if fatal is None or is_true(fatal):
+            return False
         return any(one.channel.down and self._is_fatal(one.channel.hangup_cause) for one in self.attempts)
 
     def _is_fatal(self, cause: str | None) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.callback import reasons
 from services.callback.attempt import Fact, Observation
+from services.callback.first_leg import ENDS_ALL, OUTSIDE
 from shared.esl.events import Event
 
 EVENTS = (
@@ -42,7 +43,7 @@ def read(event: Event, first_legs: Collection[UUID]) -> Observation | None:
         case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
             return Observation(Fact.FIRST_RANG if is_first else Fact.TARGET_RANG)
         case "CHANNEL_ANSWER":
-            return Observation(Fact.FIRST_ANSWERED) if is_first else None
+            return Observation(Fact.FIRST_ANSWERED) if is_first and not _must_press_1(event) else None
         case "CHANNEL_BRIDGE":
             return Observation(Fact.CONNECTED)
         case "CHANNEL_HANGUP_COMPLETE":
@@ -60,6 +61,8 @@ def read_refusal(reply: str) -> Observation:
 def read_dump(leg: Event) -> Observation | None:
     """A first leg that is up, as uuid_dump shows it: for after a gap in the events."""
     state = leg.get("Answer-State")
+    if state == "answered" and _must_press_1(leg):
+        return Observation(Fact.FIRST_RANG)
     if state == "answered":
         return Observation(Fact.CONNECTED if leg.variable("last_bridge_to") else Fact.FIRST_ANSWERED)
     if state in ("ringing", "early"):
@@ -85,13 +88,33 @@ def _job(answer: str) -> Observation:
 def _first_leg_ended(event: Event) -> Observation | None:
     cause = event.get("Hangup-Cause") or ""
     answered = (event.get("Caller-Channel-Answered-Time") or "0") != "0"
+    if event.variable("pbx_first_leg") == OUTSIDE and (not answered or _must_press_1(event)):
+        return _number_not_connected(cause, answered)
     if not answered or cause == "LOSE_RACE":
         return None  # one of several telephones; how all of them fared is the job's answer
     # last_bridge_to is set when a bridge begins (switch_ivr_multi_threaded_bridge in switch_ivr_bridge.c).
     if event.variable("last_bridge_to") or event.variable("pbx_step") == "voicemail":
         return Observation(Fact.HUNG_UP)
-    # Routing ends it with the cause of its refusal, OUTGOING_CALL_BARRED for one.
+    # Routing ends it with the cause of its refusal, OUTGOING_CALL_BARRED for one; whoever hangs up while he is told so
+    # was told so.
+    if event.variable("pbx_step") == "tell":
+        cause = event.variable("pbx_cause") or cause
     return Observation(Fact.HUNG_UP_UNCONNECTED, reasons.of_target(cause))
+
+
+def _number_not_connected(cause: str, answered: bool) -> Observation | None:
+    """One that failed otherwise is tried over the next trunk; how it all ended is the job's answer then."""
+    if answered:
+        return Observation(Fact.FIRST_NOT_CONNECTED, reasons.Reason.FIRST_NOT_CONFIRMED)
+    if cause in ENDS_ALL:
+        return Observation(Fact.FIRST_NOT_CONNECTED, reasons.of_first_leg(cause))
+    return None
+
+
+def _must_press_1(leg: Event) -> bool:
+    """Answered, but asked for the key; once it was pressed the switch unsets this (switch_ivr_originate.c,
+    check_channel_status)."""
+    return bool(leg.variable("group_confirm_key"))
 
 
 def _target_leg_ended(event: Event) -> Observation:

@@ -15,6 +15,9 @@ class Reason(StrEnum):
     FIRST_BUSY = "first_busy"
     FIRST_REJECTED = "first_rejected"
     FIRST_NOT_REACHABLE = "first_not_reachable"
+    FIRST_NOT_CONFIRMED = "first_not_confirmed"
+    FIRST_BARRED = "first_barred"
+    FIRST_LIMIT = "first_limit"
     FIRST_FAILED = "first_failed"
     HUNG_UP_BEFORE_TARGET = "hung_up_before_target"
     BARRED = "barred"
@@ -42,8 +45,20 @@ WORDS: Mapping[Reason, Mapping[str, str]] = {
         "de": "der Anruf wurde an Ihrem Telefon abgewiesen",
     },
     Reason.FIRST_NOT_REACHABLE: {
-        "en": "your telephone is not registered",
-        "de": "Ihr Telefon ist nicht angemeldet",
+        "en": "your telephone cannot be reached, or is not registered",
+        "de": "Ihr Telefon ist nicht erreichbar oder nicht angemeldet",
+    },
+    Reason.FIRST_NOT_CONFIRMED: {
+        "en": "the call was answered at your number, but nobody pressed 1",
+        "de": "der Anruf wurde unter Ihrer Nummer angenommen, aber niemand hat die 1 gedrückt",
+    },
+    Reason.FIRST_BARRED: {
+        "en": "your own number may not be called: it is barred",
+        "de": "Ihre eigene Nummer darf nicht angerufen werden: sie ist gesperrt",
+    },
+    Reason.FIRST_LIMIT: {
+        "en": "your own number was not called: a limit for calls to the outside is reached",
+        "de": "Ihre eigene Nummer wurde nicht angerufen: eine Grenze für Anrufe nach außen ist erreicht",
     },
     Reason.FIRST_FAILED: {
         "en": "your telephone could not be called",
@@ -102,6 +117,8 @@ _FIRST: Mapping[str, Reason] = {
     "NO_USER_RESPONSE": Reason.FIRST_NOT_ANSWERED,
     "ALLOTTED_TIMEOUT": Reason.FIRST_NOT_ANSWERED,      # several legs, nobody answered (measured)
     "ORIGINATOR_CANCEL": Reason.FIRST_NOT_ANSWERED,
+    "UNALLOCATED_NUMBER": Reason.FIRST_NOT_REACHABLE,
+    "NO_ROUTE_DESTINATION": Reason.FIRST_NOT_REACHABLE,
     "PROGRESS_TIMEOUT": Reason.FIRST_NOT_REACHABLE,
     "USER_BUSY": Reason.FIRST_BUSY,
     "CALL_REJECTED": Reason.FIRST_REJECTED,

@@ -18,6 +18,10 @@ class Settings:
     esl_host: str
     esl_port: int
     esl_password: str
+    routing_host: str
+    directory_port: int
+    directory_secret: str
+    """Routing's door for our own services is that of the switch's directory."""
     log_level: str
     dial_within_s: int
     """Nobody wants his telephone to ring for a click of minutes ago."""
@@ -38,6 +42,9 @@ def read(env: Environment) -> Settings:
         esl_host=env.text("ESL_HOST", "127.0.0.1"),
         esl_port=env.port("ESL_PORT"),
         esl_password=env.text("ESL_PASSWORD"),
+        routing_host=env.text("ROUTING_HOST", "127.0.0.1"),
+        directory_port=env.port("DIRECTORY_PORT"),
+        directory_secret=env.text("DIRECTORY_SECRET", minimum_length=16),
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
         dial_within_s=env.whole_number("CALLBACK_DIAL_WITHIN_S", 60, at_least=5, at_most=600),
         keep_days=env.whole_number("CALLBACK_KEEP_DAYS", 30, at_least=1, at_most=3650),

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.callback.attempt import Progress, State
 from services.callback.first_leg import Errand, FirstLeg
-from services.callback.limits import Limits
 from services.callback.reasons import Reason
 from shared.database import Row, Transaction
 
 _UNDER_WAY = "state NOT IN ('ended', 'failed', 'cancelled', 'unknown')"
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """The subscriber in whose name the call is made."""
-
-    company_id: int
-    subscriber_id: int
-    country: str
-    area_code: str
-    allowed_classes: Sequence[str]
-    limits: Limits
-    ring_s: int
-    device_ids: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    now: datetime
-    under_way: int
-    recent: Sequence[datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,85 +39,47 @@ def attempt_by_key(tx: Transaction, company_id: int, subscriber_id: int, asked_b
     )
 
 
-def asker(tx: Transaction, subscriber_id: int) -> Asker | None:
-    row = tx.row(
-        """SELECT s.company_id, s.subscriber_id, i.country, i.area_code, c.allowed_classes,
-               coalesce(t.max_simultaneous, 2) AS max_simultaneous,
-               coalesce(t.max_per_minute, 10) AS max_per_minute, coalesce(t.ring_s, 30) AS ring_s,
-               ARRAY(SELECT d.device_id FROM directory.devices d
-                     WHERE d.company_id = s.company_id AND d.subscriber_id = s.subscriber_id
-                     ORDER BY d.device_id) AS device_ids
-           FROM directory.subscribers s
-           JOIN directory.sites i ON i.company_id = s.company_id AND i.site_id = s.site_id
-           JOIN directory.companies c ON c.company_id = s.company_id
-           LEFT JOIN callback.settings t ON t.company_id = s.company_id AND t.subscriber_id = s.subscriber_id
-           WHERE s.subscriber_id = :subscriber_id""",
-        subscriber_id=subscriber_id,
-    )
-    if row is None:
-        return None
-    return Asker(
-        row.company_id, row.subscriber_id, row.country, row.area_code, row.allowed_classes,
-        Limits(row.max_simultaneous, row.max_per_minute), row.ring_s, row.device_ids,
-    )
-
-
 def company_of(tx: Transaction, subscriber_id: int) -> int | None:
     row = tx.row("SELECT company_id FROM directory.subscribers WHERE subscriber_id = :id", id=subscriber_id)
     return None if row is None else int(row.company_id)
-
-
-def name_of_extension(tx: Transaction, company_id: int, extension: str) -> str | None:
-    """None: the company has no such extension."""
-    row = tx.row(
-        "SELECT concat_ws(' ', nullif(first_name, ''), last_name) AS name FROM directory.subscribers"
-        " WHERE company_id = :company_id AND extension = :extension",
-        company_id=company_id, extension=extension,
-    )
-    return None if row is None else str(row.name)
-
-
-def name_of_number(tx: Transaction, company_id: int, number: str) -> str | None:
-    """None: not a number of the company."""
-    row = tx.row(
-        "SELECT concat_ws(' ', nullif(s.first_name, ''), s.last_name) AS name FROM directory.numbers n"
-        " LEFT JOIN directory.subscribers s ON s.company_id = n.company_id AND s.subscriber_id = n.subscriber_id"
-        " WHERE n.company_id = :company_id AND n.number = :number",
-        company_id=company_id, number=number,
-    )
-    return None if row is None else str(row.name)
-
-
-def usage(tx: Transaction, company_id: int, subscriber_id: int) -> Usage:
-    row = tx.one(
-        f"""SELECT clock_timestamp() AS now,
-               count(*) FILTER (WHERE {_UNDER_WAY}) AS under_way,
-               coalesce(array_agg(created_at) FILTER (WHERE created_at > now() - interval '1 minute'),
-                        '{{}}') AS recent
-           FROM callback.attempts WHERE company_id = :company_id AND subscriber_id = :id
-               AND (created_at > now() - interval '1 minute' OR {_UNDER_WAY})""",
-        company_id=company_id, id=subscriber_id,
-    )
-    return Usage(row.now, row.under_way, row.recent)
 
 
 def insert(tx: Transaction, attempt: dict[str, Any], legs: Sequence[FirstLeg]) -> None:
     columns = ", ".join(attempt)
     values = ", ".join(f":{name}" for name in attempt)
     tx.execute(f"INSERT INTO callback.attempts ({columns}) VALUES ({values})", **attempt)
+    _insert_legs(tx, attempt["company_id"], attempt["attempt_id"], legs)
+
+
+def _insert_legs(tx: Transaction, company_id: int, attempt_id: str, legs: Sequence[FirstLeg]) -> None:
     tx.execute_many(
-        "INSERT INTO callback.first_legs (leg_uuid, company_id, attempt_id, device_id)"
-        " VALUES (:leg_uuid, :company_id, :attempt_id, :device_id)",
+        "INSERT INTO callback.first_legs (leg_uuid, company_id, attempt_id, device_id, number, position)"
+        " VALUES (:leg_uuid, :company_id, :attempt_id, :device_id, :number, :position)",
         [
-            {"leg_uuid": str(leg.leg_uuid), "device_id": leg.device_id,
-             "company_id": attempt["company_id"], "attempt_id": attempt["attempt_id"]}
+            {"leg_uuid": str(leg.leg_uuid), "device_id": leg.device_id, "number": leg.number,
+             "company_id": company_id, "attempt_id": attempt_id, "position": leg.position}
             for leg in legs
         ],
     )
 
 
-def claim(tx: Transaction, attempt_id: UUID, within_s: int) -> Errand | None:
-    """The fence: accepted -> dialling for whoever comes first and in time; None for everybody else."""
+def number_to_ring(tx: Transaction, attempt_id: UUID) -> Row | None:
+    """company_id, subscriber_id, number, leg_uuid, press_1, number_class of an attempt not yet taken up whose first leg
+    is a number outside; None: it is none such."""
+    return tx.row(
+        """SELECT a.company_id, a.subscriber_id, l.number, l.leg_uuid::text, a.press_1, a.number_class
+           FROM callback.attempts a
+           JOIN callback.first_legs l ON l.attempt_id = a.attempt_id AND l.position = 0 AND l.number IS NOT NULL
+           WHERE a.attempt_id = :id AND a.state = 'accepted'""",
+        id=str(attempt_id),
+    )
+
+
+def claim(tx: Transaction, attempt_id: UUID, within_s: int, further: Sequence[FirstLeg] = ()) -> Errand | None:
+    """The fence: accepted -> dialling for whoever comes first and in time; None for everybody else.
+
+    further: legs to the same number over the next trunks, known with the attempt before anything is dialled.
+    """
     claimed = tx.execute(
         "UPDATE callback.attempts SET state = 'dialling', checked_at = now() WHERE attempt_id = :id"
         " AND state = 'accepted' AND created_at > now() - make_interval(secs => :within_s)",
@@ -150,7 +89,7 @@ def claim(tx: Transaction, attempt_id: UUID, within_s: int) -> Errand | None:
         return None
     row = tx.one(
         """SELECT a.company_id, a.subscriber_id, a.destination, a.shown_name, a.shown_number, a.ring_s,
-               s.extension, c.sip_domain, i.main_number AS site_number,
+               a.business_number, a.presentation, s.language, s.extension, c.sip_domain, i.main_number AS site_number,
                (SELECT t.name FROM directory.trunks t WHERE t.company_id = a.company_id AND t.enabled
                 ORDER BY t.position LIMIT 1) AS gateway
            FROM callback.attempts a
@@ -160,13 +99,15 @@ def claim(tx: Transaction, attempt_id: UUID, within_s: int) -> Errand | None:
            WHERE a.attempt_id = :id""",
         id=str(attempt_id),
     )
+    _insert_legs(tx, row.company_id, str(attempt_id), further)
     legs = tx.rows(
-        "SELECT leg_uuid, device_id FROM callback.first_legs WHERE attempt_id = :id ORDER BY device_id",
+        "SELECT leg_uuid, device_id, number, position FROM callback.first_legs WHERE attempt_id = :id"
+        " ORDER BY position, device_id",
         id=str(attempt_id),
     )
-    return Errand(
-        attempt_id=attempt_id, legs=[FirstLeg(UUID(str(leg.leg_uuid)), leg.device_id) for leg in legs], **row
-    )
+    return Errand(attempt_id=attempt_id, **row, legs=[
+        FirstLeg(UUID(str(leg.leg_uuid)), leg.device_id, leg.number, leg.position) for leg in legs
+    ])
 
 
 def lock(tx: Transaction, attempt_id: UUID) -> Followed | None:
@@ -239,9 +180,11 @@ def forget_older_than(tx: Transaction, days: int) -> int:
 
 _VIEW = """
     SELECT a.attempt_id::text AS id, a.subscriber_id, a.target, a.destination, a.number_class, a.state::text,
-        a.reason, s.language, a.created_at,
-        ARRAY(SELECT l.device_id FROM callback.first_legs l WHERE l.attempt_id = a.attempt_id
-              ORDER BY l.device_id) AS devices,
+        a.reason, s.language, a.created_at, a.first_leg,
+        ARRAY(SELECT l.device_id FROM callback.first_legs l
+              WHERE l.attempt_id = a.attempt_id AND l.device_id IS NOT NULL ORDER BY l.device_id) AS devices,
+        (SELECT l.number FROM callback.first_legs l WHERE l.attempt_id = a.attempt_id AND l.position = 0
+         AND l.number IS NOT NULL) AS first_leg_number,
         (SELECT jsonb_agg(jsonb_build_object('id', c.change_id, 'state', c.state, 'at', c.at) ORDER BY c.change_id)
          FROM callback.changes c WHERE c.attempt_id = a.attempt_id) AS history
     FROM callback.attempts a

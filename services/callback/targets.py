@@ -2,15 +2,21 @@
 
 Taken are extensions, numbers in any usual form, and links as browsers and CRMs hand them on:
 tel: (RFC 3966) and callto:. Refused are feature codes and everything that is not a telephone number.
+
+Whether a number may be called is asked by the same rule as for one that is dialled (shared/barring.py); routing asks
+again when it rings, and has the last word.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+import phonenumbers
+
+from shared.barring import Range, may_be_dialled
 from shared.dialling import NumberClass, is_emergency, number_class
 from shared.phone_number import InvalidNumber, PhoneNumber
 
@@ -30,12 +36,24 @@ class InvalidTarget(ValueError):
         self.hint = hint
 
 
-class ClassNotAllowed(ValueError):
-    """Understood, but the company does not allow such numbers."""
+class NotAllowed(ValueError):
+    """Understood, but not to be called; .rule says why."""
 
-    def __init__(self, refused: NumberClass) -> None:
-        super().__init__(refused.value)
-        self.refused = refused
+    def __init__(self, rule: str, hint: str | None = None) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Whereto somebody may call."""
+
+    classes: Collection[str]
+    ranges: Sequence[Range] = ()
+    """Of his barring profile, outgoing (N5)."""
+    countries: Sequence[Collection[str]] = ()
+    """C5: every list that is set, his own and the company's; a number's country must be in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +97,30 @@ def read(text: str, place: Place, is_extension: Callable[[str], bool], is_own_nu
     return Target(number.e164, number_class(number.e164, place.country), shown)
 
 
-def allow(target: Target, allowed_classes: Collection[str]) -> None:
-    """Raises ClassNotAllowed. Emergency and internal calls always go (N3)."""
-    if target.number_class in (NumberClass.EMERGENCY, NumberClass.INTERNAL):
-        return
-    if target.number_class.value not in allowed_classes:
-        raise ClassNotAllowed(target.number_class)
+def allow(target: Target, allowed: Allowed) -> None:
+    """Raises NotAllowed. Emergency and internal calls always go (N3)."""
+    if target.number_class not in (NumberClass.EMERGENCY, NumberClass.INTERNAL):
+        allow_number(target.destination, target.number_class, allowed)
+
+
+def allow_number(number: str, known_class: NumberClass, allowed: Allowed) -> None:
+    """number: E.164, of nobody in the company. Raises NotAllowed."""
+    refusal = may_be_dialled(number, known_class.value, allowed.classes, allowed.ranges)
+    if refusal == "barred":
+        raise NotAllowed("calls to this number are barred", "an administrator can change the barring profile")
+    if refusal:
+        raise NotAllowed(
+            f"{known_class.value} numbers may not be called", "the operator can allow them for the company")
+    country = country_of(number)
+    if any(country not in countries for countries in allowed.countries):
+        raise NotAllowed(f"calls to {country or 'numbers of no country'} are not allowed",
+                         "an administrator can add the country to the limits of click-to-dial")
+
+
+def country_of(number: str) -> str:
+    """ISO 3166 of an E.164 number; "" for those of no country, such as satellite telephones."""
+    country = phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
+    return country if country and country.isalpha() else ""
 
 
 def _without_link(text: str) -> str:

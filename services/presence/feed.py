@@ -99,13 +99,15 @@ class Feed:
                 page.something.clear()
                 if page.list_changed:
                     page.list_changed = False
-                    page.changed.clear()
                     lamps = self.lamps_of(page.watcher_id)
-                    night = self.night_of(page.watcher_id)
-                    now: dict[int | str, Any] = {lamp["position"]: lamp for lamp in lamps} | {NIGHT: night}
-                    if now != shown:
+                    now: dict[int | str, Any] = {lamp["position"]: lamp for lamp in lamps}
+                    now[NIGHT] = self.night_of(page.watcher_id)
+                    if shown is not None and _who(now) == _who(shown):
+                        page.changed.update(which for which in now if now[which] != shown[which])
+                    else:
                         shown = now
-                        yield self._message("snapshot", {"lamps": lamps, "night_service": night})
+                        page.changed.clear()
+                        yield self._message("snapshot", {"lamps": lamps, "night_service": now[NIGHT]})
                 elif page.changed:
                     which = page.changed.pop()
                     one = self.night_of(page.watcher_id) if which == NIGHT else self._lamp(page.watcher_id, int(which))
@@ -150,3 +152,8 @@ class Feed:
     def _message(self, kind: str, data: dict[str, Any] | None) -> str:
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return f"id: {next(self._ids)}\nevent: {kind}\ndata: {text}\n\n"
+
+
+def _who(shown: dict[int | str, Any]) -> list[tuple[int | str, int | None]]:
+    """Whom the positions are for: with the same people a page needs no new snapshot."""
+    return [(which, lamp["subscriber_id"]) for which, lamp in shown.items() if which != NIGHT]

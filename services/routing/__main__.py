@@ -18,7 +18,7 @@ from gevent import Timeout
 from gevent.event import Event
 
 from services.routing import api as http
-from services.routing import commands, ends, question, registrations
+from services.routing import commands, ends, question, registrations, ways
 from services.routing.accounts import resets
 from services.routing.api import explain as explain_api
 from services.routing.api import timetable as timetable_api
@@ -98,7 +98,7 @@ class Service:
             outside=self._gateways, limits=self._limits, emergencies=emergencies)
         self._switch_directory = SwitchDirectory(
             self._database, settings.directory_secret, self._served, host=settings.bind, port=settings.directory_port,
-            trunks=self._gateways.document)
+            trunks=self._gateways.document, doors={"/ways": ways.door(self._answers)})
         self._pickups = Pickups(lambda leg_uuid: gevent.spawn(self._hang_up, leg_uuid))
         self._registrations = Registrations(
             self._client, self._directory, self._switch_directory, self._served, settings.database_url,

@@ -32,6 +32,7 @@ from services.routing.facts import (
     Subscriber,
 )
 from services.routing.feature_codes import table_of
+from services.routing.heard import OVER, in_words
 from services.routing.ladder import decide, shown_as
 from services.routing.limits import Limits
 from services.routing.memory import Asked, Found
@@ -122,7 +123,8 @@ class Answers:
         except Unknown:
             step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
             log.info("nobody has this number", call_id=question.leg_uuid, dialled=masked(question.dialled))
-            return Answer(commands.variables_for(Travelling(question.leg_uuid, 0, "", 1, step)), rung="unknown")
+            travelling = Travelling(question.leg_uuid, 0, "", 1, step)
+            return Answer(commands.variables_for(travelling, answered=question.answered), rung="unknown")
 
     def decided(self, question: Question) -> Decided:
         """What a first question is answered with, and by which facts. It changes nothing: explain.py asks for calls
@@ -153,6 +155,7 @@ class Answers:
                 dialled = Dialled(code.number) if code.function == TO_MAILBOX else replace(
                     _dialled(question, country), presentation=code.presentation)
                 found = self.directory.look_up(_asked(question, dialled, self.home_country))
+            found = _as_chosen(question, found)
             decision = route(OutgoingFacts(
                 now=self.now(), company=found.company, subscriber=found.caller, caller=caller,
                 dialled=self._with_lamp(dialled, found, plain=question.plain_lamp), owner_id=found.owner_id,
@@ -213,14 +216,16 @@ class Answers:
             step = self._done(step, decided)
         elif decided.code and decided.code.function == "call_waiting_off_once" and isinstance(step, Ring):
             self._waiting_is_off_while_it_is_up(question.leg_uuid, decided)
-        step, redirections = self._admitted(
-            step, redirections, decided.company_id, question.leg_uuid,
-            decided.found.caller.language if decided.found and decided.found.caller else "de")
+        language = decided.found.caller.language if decided.found and decided.found.caller else "de"
+        step, redirections = self._admitted(step, redirections, decided.company_id, question.leg_uuid, language)
+        if question.answered:
+            step = in_words(step, question.language or language)
         if decision.rung == EMERGENCY and caller.subscriber_id is not None:
             self.emergencies.called(_site_number(question, decided.found), decided.company_id, caller.subscriber_id)
         travelling = Travelling(
             question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections)
-        variables = commands.variables_for(travelling, exported=question.exported, outside=self.outside)
+        variables = commands.variables_for(
+            travelling, exported=question.exported, outside=self.outside, answered=question.answered)
         if question.hops_left > _MOST_HOPS and variables["pbx_step"] in _RINGS:
             variables["max_forwards"] = str(_MOST_HOPS)
         caller_id = caller.subscriber_id
@@ -260,7 +265,7 @@ class Answers:
         outcome = ""
         if isinstance(travelling.step, Ring):
             if report.disposition in CALL_IS_OVER and not rejected_at_ones_own(report, travelling.step.legs):
-                onward: Step = Reject("NORMAL_CLEARING", "over")
+                onward: Step = Reject("NORMAL_CLEARING", OVER)
             else:
                 outcome = outcome_of(report, travelling.step.legs).value
                 onward = next_step(travelling.step, report)
@@ -269,11 +274,14 @@ class Answers:
         elif isinstance(travelling.step, Announce) and travelling.step.then is not None:
             onward = travelling.step.then
         else:
-            onward = Reject("NORMAL_CLEARING", "over")
+            onward = Reject("NORMAL_CLEARING", OVER)
         step, redirections = self._admitted(
             *landing(onward, travelling.redirections), travelling.company_id, travelling.call_id)
+        if question.answered:
+            step = in_words(step, question.language or "de")
         travelling = replace(travelling, step=step, redirections=redirections, asked=travelling.asked + 1)
-        variables = commands.variables_for(travelling, exported=question.exported, outside=self.outside)
+        variables = commands.variables_for(
+            travelling, exported=question.exported, outside=self.outside, answered=question.answered)
         record = {
             "kind": "went_on", "call_id": travelling.call_id, "company_id": travelling.company_id,
             "at": self.now().isoformat(), "question": travelling.asked, "outcome": outcome,
@@ -282,6 +290,13 @@ class Answers:
         return Answer(
             variables, record, step if isinstance(step, Ring) else None,
             _splash_of(onward, Shown(withheld=True), travelling.domain), None, outcome)
+
+
+def _as_chosen(question: Question, found: Found) -> Found:
+    """O2: the number chosen for this one call, while it is one of his own."""
+    if found.caller is None or question.shown_number not in found.caller.numbers:
+        return found
+    return replace(found, caller=replace(found.caller, shown_number=question.shown_number))
 
 
 def _site_number(question: Question, found: Found | None) -> str:
@@ -315,9 +330,10 @@ def _dialled(question: Question, country: str) -> Dialled:
         return Dialled(digits, is_emergency=True)
     # O1: outside numbers are dialled in national or international form; what is shorter is for inside.
     if not digits.startswith(("+", "0")) and len(digits) <= 6:
-        return Dialled(digits)
+        return Dialled(digits, presentation=question.presentation)
     number = _e164(digits, country, question.area_code)
-    return Dialled(digits, number, number_class(number, country).value if number else "")
+    return Dialled(digits, number, number_class(number, country).value if number else "",
+                   presentation=question.presentation)
 
 
 def _code(dialled: Dialled, found: Found) -> CodeDialled | None:

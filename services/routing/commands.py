@@ -47,9 +47,9 @@ def hand_back(variables: Mapping[str, str]) -> Command:
 
 
 def variables_for(
-    travelling: Travelling, *, exported: str = "", outside: Outside = _NOTHING_KNOWN,
+    travelling: Travelling, *, exported: str = "", outside: Outside = _NOTHING_KNOWN, answered: bool = False,
 ) -> dict[str, str]:
-    """exported: what the leg already hands on to those it rings, which must stay so."""
+    """exported: what the leg already hands on to those it rings, which must stay so. answered: the caller was."""
     step = travelling.step
     variables = {
         "pbx_step": "", "pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id),
@@ -65,6 +65,9 @@ def variables_for(
             **_TRANSFERRED,
         }
         variables |= _headers_of_the_ring(step, travelling, exported)
+        if answered:
+            # An answered leg is played no ringing tone of its own accord (switch_ivr_originate.c, ringback_data).
+            variables["transfer_ringback"] = _RINGBACK
     elif isinstance(step, PickUp):
         variables |= {
             "pbx_step": "pickup", "pbx_pickup": step.leg_uuid, "pbx_plan": to_variable(travelling),
@@ -85,6 +88,8 @@ def variables_for(
             "pbx_step": "announce", "pbx_prompt": step.prompt, "pbx_language": step.language,
             "pbx_cause": step.cause, "pbx_reason": step.reason,
         }
+        if answered:
+            variables["pbx_step"] = "tell"
         if step.then is not None:
             variables |= {"pbx_step": "announce-then", "pbx_plan": to_variable(travelling), "ringback": _RINGBACK}
     elif isinstance(step, Say):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.barring import Range
 from shared.schedule import ALWAYS, NO_NIGHT_SERVICE, NightService, Times
 
 MOST_REDIRECTIONS = 5  # R12
@@ -53,14 +54,6 @@ class Caller:
     @property
     def is_internal(self) -> bool:
         return self.subscriber_id is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """One line of a barring profile (N5): the longest prefix that fits decides; `+` alone fits every number."""
-
-    prefix: str
-    allowed: bool
 
 
 @dataclass(frozen=True, slots=True)

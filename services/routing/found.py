@@ -17,12 +17,12 @@ from services.routing.facts import (
     Intercept,
     InterceptAction,
     Mailbox,
-    Range,
     SimultaneousNumber,
     Site,
     Subscriber,
 )
 from services.routing.memory import Found
+from shared.barring import Range
 from shared.schedule import NightService, times_in
 
 Json = dict[str, Any]

@@ -108,6 +108,16 @@ class Limits:
             onward = onward.not_reachable
         return onward
 
+    def stops(self, company_id: int, leg: TrunkLeg) -> str:
+        """The limit that forbids a leg to the outside which no caller waits for, or ""; then it counts as one more."""
+        limits = self.limits_of(company_id)
+        limit = self._reached(limits, company_id, leg, forwarded=False, cents=cents_of(limits, leg))
+        if limit:
+            LIMITED.labels(limit).inc()
+            log.warning("first leg to the outside stopped by a limit", limit=limit, company_id=company_id,
+                        subscriber_id=leg.subscriber_id)
+        return limit
+
     def ended(self, call_id: str) -> None:
         self._running.pop(call_id, None)
 

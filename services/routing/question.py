@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.routing.facts import Presentation
+
 AGAIN = ("steps", "again")
 """Context and destination under which the dialplan asks what is next (freeswitch/conf/dialplan/steps.xml)."""
 
@@ -30,6 +32,7 @@ _AREA_CODE = re.compile(r"[0-9]{1,6}")
 _HOPS = re.compile(r"[0-9]{1,3}")
 _UNSAID_HOPS = 70  # what a caller who names none has (RFC 3261, 16.6)
 _EXPORTED = re.compile(r"[A-Za-z0-9_:,-]{1,500}")
+_LANGUAGE = re.compile(r"de|en")
 
 
 class Channel(Protocol):
@@ -74,6 +77,12 @@ class Question:
     """Variables the leg already hands on to those it rings."""
     hops_left: int = 0
     """How often the call may still be passed from one telephone system to another (SIP Max-Forwards)."""
+    answered: bool = False
+    """Who asks was answered before, by a click or a transfer: no tone of the network reaches him any more."""
+    language: str = ""
+    shown_number: str = ""
+    """O2, for this one call: a number our own service was asked to show."""
+    presentation: Presentation = Presentation.AS_SET
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,8 @@ class WhatNext:
     originate_causes: str | None
     hung_up_after_talk: bool
     exported: str = ""
+    answered: bool = False
+    language: str = ""
 
 
 def read(channel: Channel) -> Question | WhatNext:
@@ -94,12 +105,15 @@ def read(channel: Channel) -> Question | WhatNext:
     destination = channel.require("Caller-Destination-Number")
     context = channel.require("Caller-Context")
     exported = _matching(_EXPORTED, channel.variable("export_vars"))
+    answered = channel.get("Answer-State") == "answered"  # switch_channel.c, switch_channel_event_set_basic_data
+    language = _matching(_LANGUAGE, channel.variable("pbx_language"))
     if (context, destination) == AGAIN:
         return WhatNext(
             leg_uuid=leg_uuid, plan=channel.variable("pbx_plan") or "",
             disposition=channel.variable("originate_disposition"),
             originate_causes=channel.variable("originate_causes"),
             hung_up_after_talk=channel.variable("bridge_hangup_cause") is not None, exported=exported,
+            answered=answered, language=language,
         )
     lamp = _LAMP.fullmatch(destination)
     night_lamp = _NIGHT_LAMP.fullmatch(destination)
@@ -130,7 +144,14 @@ def read(channel: Channel) -> Question | WhatNext:
         gateway=_matching(_NAME, channel.variable("pbx_gateway")),
         exported=exported,
         hops_left=int(_matching(_HOPS, channel.variable("max_forwards")) or _UNSAID_HOPS),
+        answered=answered, language=language,
+        shown_number=_matching(_E164, channel.variable("pbx_shown_number")) if acting else "",
+        presentation=_presentation(channel.variable("pbx_presentation")) if acting else Presentation.AS_SET,
     )
+
+
+def _presentation(value: str | None) -> Presentation:
+    return Presentation(value) if value in tuple(Presentation) else Presentation.AS_SET
 
 
 def _matching(pattern: re.Pattern[str], value: str | None) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -40,15 +41,19 @@ _MANY = (
 )
 _FIELDS = tuple(field.name for field in fields(Entry))
 
+Door = Callable[[bytes], tuple[int, bytes]]
+"""Body of a question -> status and JSON."""
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class SwitchDirectory:
     def __init__(
         self, database: Database, secret: str, served: Served, *, host: str, port: int,
-        trunks: Callable[[], str] = lambda: NOT_FOUND,
+        trunks: Callable[[], str] = lambda: NOT_FOUND, doors: Mapping[str, Door] | None = None,
     ) -> None:
-        """trunks: the document of everything in the trunks' own domain (gateway_xml.py)."""
+        """trunks: the document of everything in the trunks' own domain (gateway_xml.py). doors: path -> what our own
+        services may ask there with the same secret, in JSON."""
+        self._doors = dict(doors or {})
         self._trunks = trunks
         self._database = database
         self._served = served
@@ -102,7 +107,13 @@ class SwitchDirectory:
         length = environ.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or int(length) > _MOST_BYTES:
             return answer("413 Content Too Large", NOT_FOUND)
-        form = parse_qs(environ["wsgi.input"].read(int(length)).decode("utf-8", "replace"))
+        body = environ["wsgi.input"].read(int(length))
+        door = self._doors.get(environ.get("PATH_INFO", ""))
+        if door is not None:
+            status, said = door(body)
+            start_response(f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "application/json")])
+            return [said]
+        form = parse_qs(body.decode("utf-8", "replace"))
         if _asks_for_trunks(form):
             ASKED.labels("trunks").inc()
             return answer("200 OK", self._trunks())

@@ -132,6 +132,8 @@ def measure(accepted_for_s: int = ACCEPTED_FOR_S, clicks: int = INVITES) -> dict
             cursor.execute("SET pbx.company = 'platform'")
             cursor.execute("INSERT INTO callback.settings (company_id, subscriber_id, max_simultaneous, max_per_minute)"
                            " SELECT company_id, subscriber_id, 20, 60 FROM directory.subscribers")
+            cursor.execute("INSERT INTO callback.company_settings (company_id, max_simultaneous, max_per_minute)"
+                           " SELECT company_id, 10000, 10000 FROM directory.companies")
         program = Program(bench)
         client = InboundClient("127.0.0.1", int(bench.env["PBX_ESL_PORT"]), bench.env["PBX_ESL_PASSWORD"], name="bench")
         client.start()

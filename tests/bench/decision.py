@@ -22,12 +22,12 @@ from services.routing.facts import (
     ExecutiveFilter,
     Forwarding,
     Mailbox,
-    Range,
     SimultaneousNumber,
     Site,
     Subscriber,
 )
 from services.routing.ladder import decide
+from shared.barring import Range
 from shared.schedule import Hours, NightService, Times
 
 ROUNDS = 400

@@ -125,6 +125,9 @@ def settle(owner: Owner, domain: str, prefix: str) -> People:
     )
     owner("INSERT INTO directory.numbers (number, company_id, site_id, subscriber_id, is_main)"
           " VALUES ('+49305551122', %s, %s, %s, true)", *bakery, found.bernd.subscriber_id)
+    owner("INSERT INTO directory.numbers (number, company_id, site_id, subscriber_id, is_main)"
+          " VALUES ('+49305551121', %s, %s, %s, true), ('+49305551131', %s, %s, %s, false)",
+          *bakery, found.anna.subscriber_id, *bakery, found.anna.subscriber_id)
     owner("INSERT INTO directory.api_tokens (token_sha256, role) VALUES (%s, 'operator') ON CONFLICT DO NOTHING",
           token_sha256(found.operator_token))
     owner("INSERT INTO directory.api_tokens (token_sha256, role, company_id) VALUES (%s, 'administrator', %s)"
@@ -138,6 +141,10 @@ def database(service_database_urls: Mapping[str, str], people: People,
     """As the service itself logs in; no attempt is left from another test."""
     owner("DELETE FROM callback.attempts")
     owner("DELETE FROM callback.settings")
+    owner("DELETE FROM callback.company_settings")
+    owner("DELETE FROM routing.call_settings WHERE company_id IN (%s, %s)",
+          people.anna.company_id, people.stranger.company_id)
+    owner("UPDATE directory.subscribers SET mobile_number = NULL WHERE company_id = %s", people.anna.company_id)
     owner("DELETE FROM callback.outbox")
     found = Database(service_database_urls["callback"])
     yield found

@@ -91,6 +91,18 @@ def test_a_missing_or_odd_key_is_refused_by_name(web: Web, key: str | None):
     ({"target": "22", "colour": "red"}, 422, "invalid_field", "colour"),
     ({"target": "22", "device": "cb-bernd-desk"}, 422, "unknown_device", "device"),
     ({"target": "22", "device": {"a": 1}}, 422, "invalid_field", "device"),
+    ({"target": "22", "first_leg": "pocket"}, 422, "invalid_field", "first_leg"),
+    ({"target": "22", "first_leg": "mobile"}, 409, "no_mobile_number", "first_leg"),
+    ({"target": "22", "first_leg": "remote_office"}, 409, "remote_office_off", "first_leg"),
+    ({"target": "22", "first_leg": "mobile", "device": "cb-anna-desk"}, 422, "invalid_field", "device"),
+    ({"target": "22", "mode": "carrier pigeon"}, 422, "invalid_field", "mode"),
+    ({"target": "22", "mode": "this_phone", "device": "cb-anna-desk"}, 422, "invalid_field", "device"),
+    ({"target": "22", "mode": "this_phone", "first_leg": "mobile"}, 422, "invalid_field", "first_leg"),
+    ({"target": "99", "mode": "this_phone"}, 422, "invalid_target", "target"),
+    ({"target": "22", "press_1": "yes"}, 422, "invalid_field", "press_1"),
+    ({"target": "22", "shown_number": "030 5551122"}, 422, "number_not_own", "shown_number"),
+    ({"target": "22", "shown_number": "mine"}, 422, "number_not_own", "shown_number"),
+    ({"target": "22", "suppress_number": 7}, 422, "invalid_field", "suppress_number"),
     ({"target": "0900 1234567"}, 403, "number_not_allowed", "target"),
     ({"target": "+44 20 7946 0018"}, 403, "number_not_allowed", "target"),
     ({"target": "22", "subscriber_id": 999999}, 403, "forbidden", "subscriber_id"),
@@ -118,6 +130,159 @@ def test_one_device_can_be_chosen(web: Web):
 def test_who_has_no_device_is_told_so(web: Web):
     answer = web.post({"target": "030 123456"}, token=web.people.stranger.token)
     assert (answer.status_code, answer.json["error"]) == (409, "no_device")
+
+
+@pytest.fixture
+def annas(owner: Owner, web: Web) -> Callable[..., None]:
+    """annas(mobile_number=…, remote_office=…): her settings, until the next test."""
+    anna = web.people.anna
+
+    def settle(mobile_number: str | None = None, remote_office: str | None = None, **click: Any) -> None:
+        owner("UPDATE directory.subscribers SET mobile_number = %s WHERE subscriber_id = %s",
+              mobile_number, anna.subscriber_id)
+        if remote_office:
+            owner("INSERT INTO routing.call_settings (company_id, subscriber_id, remote_office_on,"
+                  " remote_office_number) VALUES (%s, %s, true, %s)",
+                  anna.company_id, anna.subscriber_id, remote_office)
+        if click:
+            names = ", ".join(click)
+            owner(f"INSERT INTO callback.settings (company_id, subscriber_id, {names})"
+                  f" VALUES (%s, %s, {', '.join(['%s'] * len(click))})",
+                  anna.company_id, anna.subscriber_id, *click.values())
+
+    return settle
+
+
+def test_remote_office_rings_first_while_it_is_on_and_the_mobile_when_asked_for(web: Web, annas, owner: Owner):
+    annas("+491715550100", "+49897654321")
+    home = web.post().json
+    assert (home["first_leg"], home["devices"], home["first_leg_number"]) == ("remote_office", [], "+49897654321")
+    mobile = web.post({"target": "22", "first_leg": "mobile"}).json
+    assert (mobile["first_leg"], mobile["first_leg_number"]) == ("mobile", "+491715550100")
+    web.delete(mobile["id"])
+    desk = web.post({"target": "22", "device": "cb-anna-desk"}).json
+    assert (desk["first_leg"], desk["devices"], desk["first_leg_number"]) == ("devices", ["cb-anna-desk"], None)
+    assert [payload.get("outside") for (payload,) in owner(
+        "SELECT payload FROM callback.outbox ORDER BY outbox_id")] == [True, True, None]
+
+
+def test_where_calls_are_forwarded_to_is_no_telephone_of_ones_own(web: Web):
+    answer = web.post({"target": "22", "first_leg": "+491715550199"})
+    assert (answer.status_code, answer.json["field"]) == (422, "first_leg")
+    answer = web.post({"target": "22", "device": "+491715550199"})
+    assert (answer.status_code, answer.json["error"]) == (422, "unknown_device")
+
+
+def test_the_telephone_that_rings_first_is_no_target_and_is_barred_like_one(web: Web, annas, owner: Owner):
+    annas("+491715550100")
+    answer = web.post({"target": "0171 5550100", "first_leg": "mobile"})
+    assert (answer.status_code, answer.json["field"]) == (422, "target")
+    annas("+447911123456")
+    answer = web.post({"target": "22", "first_leg": "mobile"})
+    assert (answer.status_code, answer.json["error"], answer.json["field"]) == (403, "number_not_allowed", "first_leg")
+    assert web.post({"target": "112", "first_leg": "mobile"}).status_code == 202
+    assert owner("SELECT count(*) FROM callback.attempts") == [(1,)]
+
+
+def test_a_barring_profile_counts_for_both_legs(web: Web, annas, owner: Owner):
+    anna = web.people.anna
+    annas("+491715550100")
+    [(profile_id,)] = owner("INSERT INTO routing.barring_profiles (company_id, name) VALUES (%s, 'Kein 0171')"
+                            " RETURNING profile_id", anna.company_id)
+    owner("INSERT INTO routing.barring_ranges (company_id, profile_id, part, prefix, allowed) VALUES"
+          " (%s, %s, 'outgoing', '+49171', false), (%s, %s, 'forwarded', '+49172', false),"
+          " (%s, %s, 'outgoing', '+49900', true)", *(anna.company_id, profile_id) * 3)
+    owner("INSERT INTO routing.call_settings (company_id, subscriber_id, barring_profile_id) VALUES (%s, %s, %s)",
+          anna.company_id, anna.subscriber_id, profile_id)
+    barred = web.post({"target": "0171 1234567"})
+    assert (barred.status_code, barred.json["error"], barred.json["field"]) == (403, "number_not_allowed", "target")
+    assert "barred" in barred.json["message"]
+    barred = web.post({"target": "22", "first_leg": "mobile"})
+    assert (barred.status_code, barred.json["field"]) == (403, "first_leg")
+    assert web.post({"target": "0172 1234567"}).status_code == 202
+    assert web.post({"target": "0900 1234567"}).status_code == 202, "a range that is allowed opens its class"
+    owner("DELETE FROM routing.call_settings WHERE subscriber_id = %s", anna.subscriber_id)
+
+
+def test_in_the_mode_this_phone_the_answer_is_the_number_to_dial_and_nothing_is_begun(web: Web, annas, owner: Owner):
+    annas(mode="this_phone")
+    answer = web.post({"target": "tel:0171-1234567"})
+    assert answer.status_code == 200
+    assert answer.json == {
+        "mode": "this_phone", "target": "tel:0171-1234567", "destination": "+491711234567", "number_class": "mobile",
+        "dial": "+491711234567", "link": "tel:+491711234567"}
+    assert web.post({"target": "22"}).json["dial"] == "+49305551122", "a colleague's number, from any telephone"
+    assert web.post({"target": "112"}).json["dial"] == "112"
+    assert owner("SELECT count(*) FROM callback.attempts") == [(0,)]
+    assert owner("SELECT count(*) FROM callback.outbox") == [(0,)]
+    assert web.woken == []
+    assert web.post({"target": "22", "mode": "call_back"}).status_code == 202
+    assert web.post({"target": "22", "device": "cb-anna-desk"}).status_code == 202
+
+
+def test_always_call_back_holds_whatever_is_asked_for(web: Web, annas):
+    annas(mode="this_phone", always_call_back=True)
+    assert web.post({"target": "22", "mode": "this_phone"}).status_code == 202
+
+
+def test_the_number_shown_is_one_of_ones_own_and_can_be_withheld_for_this_call(web: Web, owner: Owner):
+    assert web.post({"target": "0171 1234567", "shown_number": "030 5551131"}).status_code == 202
+    assert web.post({"target": "0171 1234567", "suppress_number": True}).status_code == 202
+    assert owner("SELECT business_number, presentation FROM callback.attempts ORDER BY created_at") == [
+        ("+49305551131", "as_set"), (None, "suppressed_once")]
+
+
+def test_the_same_key_with_another_wish_is_another_request(web: Web):
+    assert web.post({"target": "22"}, key="wish-4711").status_code == 202
+    other = web.post({"target": "22", "suppress_number": True}, key="wish-4711")
+    assert (other.status_code, other.json["error"]) == (409, "idempotency_key_reused")
+
+
+def test_countries_of_ones_own_and_of_the_company_hold_together(web: Web, annas, owner: Owner):
+    owner("UPDATE directory.companies SET allowed_classes = '{national,mobile,international}' WHERE company_id = %s",
+          web.people.anna.company_id)
+    try:
+        annas(countries=["DE", "GB"])
+        owner("INSERT INTO callback.company_settings (company_id, countries) VALUES (%s, '{DE,AT}')",
+              web.people.anna.company_id)
+        assert web.post({"target": "030 123456"}).status_code == 202
+        for number in ("+44 20 7946 0018", "+43 1 5123456"):
+            refused = web.post({"target": number})
+            assert (refused.status_code, refused.json["error"]) == (403, "number_not_allowed"), refused.json
+        assert "AT" in refused.json["message"]
+    finally:
+        owner("UPDATE directory.companies SET allowed_classes = '{national,mobile}' WHERE company_id = %s",
+              web.people.anna.company_id)
+
+
+def test_limits_of_the_company_hold_for_all_together(web: Web, owner: Owner):
+    owner("INSERT INTO callback.company_settings (company_id, max_simultaneous, max_per_minute) VALUES (%s, 2, 3)",
+          web.people.anna.company_id)
+    bernd = web.people.bernd.token
+    first = web.post().json["id"]
+    assert web.post({"target": "21"}, token=bernd).status_code == 202
+    refused = web.post({"target": "21"}, token=bernd)
+    assert (refused.status_code, refused.json["error"]) == (429, "too_many_calls")
+    assert "company" in refused.json["message"]
+    web.delete(first)
+    assert web.post({"target": "21"}, token=bernd).status_code == 202
+    refused = web.post()
+    assert "3 calls a minute in the company" in refused.json["message"]
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert web.post({"target": "112"}).status_code == 202
+
+
+def test_people_who_ask_together_do_not_slip_past_the_companys_limit(web: Web, owner: Owner):
+    owner("INSERT INTO callback.company_settings (company_id, max_simultaneous) VALUES (%s, 3)",
+          web.people.anna.company_id)
+    owner("INSERT INTO callback.settings (company_id, subscriber_id, max_simultaneous) VALUES (%s, %s, 5), (%s, %s, 5)",
+          web.people.anna.company_id, web.people.anna.subscriber_id,
+          web.people.bernd.company_id, web.people.bernd.subscriber_id)
+    bernd = web.people.bernd.token
+    asked = [gevent.spawn(web.post) for _ in range(4)]
+    asked += [gevent.spawn(web.post, {"target": "21"}, str(uuid4()), bernd) for _ in range(4)]
+    gevent.joinall(asked, raise_error=True)
+    assert sorted(one.value.status_code for one in asked) == [202] * 3 + [429] * 5
 
 
 def test_a_third_call_at_the_same_time_waits_and_an_emergency_does_not(web: Web, database: Database):

@@ -123,6 +123,7 @@ def test_from_the_request_over_the_queue_to_the_switch_with_a_worker_killed_on_t
     environment = {
         **os.environ, "PBX_DATABASE_URL_CALLBACK": service_database_urls["callback"], "PBX_BROKER_URL": broker_url,
         "PBX_CALLBACK_HTTP_PORT": "1", "PBX_ESL_PORT": str(switch.port), "PBX_ESL_PASSWORD": PASSWORD,
+        "PBX_DIRECTORY_PORT": "1", "PBX_DIRECTORY_SECRET": "x" * 16,
     }
 
     def worker() -> subprocess.Popen[bytes]:

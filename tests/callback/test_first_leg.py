@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.callback.first_leg import Errand, FirstLeg, display, originate
+from services.callback.first_leg import ENDS_ALL, Errand, FirstLeg, Way, display, originate
 from shared.dialling import UndiallableError
 from shared.esl.errors import UnsafeArgument
 
@@ -26,15 +26,55 @@ def test_all_devices_ring_together_each_under_its_own_leg_id_and_show_the_target
     assert command.line == (
         "bgapi originate '{pbx_attempt=11111111-1111-4111-8111-111111111111,export_vars=pbx_attempt,pbx_company=7,"
         "pbx_acting_subscriber=42,pbx_leg_subscriber=42,presence_id=21@musterbau.example,"
+        "ignore_early_media=true,hangup_after_bridge=true,domain_name=musterbau.example,pbx_language=de,"
+        "pbx_site_number=+49305551100,pbx_gateway=backstube-1,"
         "origination_caller_id_name=Bernd Bäcker,origination_caller_id_number=22,originate_timeout=31,"
-        "ignore_early_media=true,hangup_after_bridge=true,domain_name=musterbau.example,pbx_site_number=+49305551100,"
-        "pbx_gateway=backstube-1,outbound_redirect_fatal=true,presence_privacy=true}"
+        "outbound_redirect_fatal=true,presence_privacy=true}"
         "[origination_uuid=22222222-2222-4222-8222-222222222222,pbx_leg_device=anna-desk,pbx_acting_device=anna-desk]"
         "sofia/internal/anna-desk%musterbau.example,"
         "[origination_uuid=33333333-3333-4333-8333-333333333333,pbx_leg_device=anna-soft,pbx_acting_device=anna-soft]"
         "sofia/internal/anna-soft%musterbau.example' 22 XML internal"
     )
     assert command.headers == (("Job-UUID", str(ATTEMPT)),)
+
+
+MOBILE = FirstLeg(UUID("44444444-4444-4444-8444-444444444444"), number="+491715550100")
+OVER_THE_NEXT = FirstLeg(UUID("55555555-5555-4555-8555-555555555555"), number="+491715550100", position=1)
+WAYS = [
+    Way("backstube-1", "+491715550100", {"origination_caller_id_number": "+49305551122", "group_confirm_key": "1"}),
+    Way("backstube-2", "01715550100", {"origination_caller_id_number": "0305551122", "group_confirm_key": "1"}),
+]
+
+
+def test_a_number_outside_rings_over_one_trunk_after_the_other_and_shows_the_targets_name_under_ones_own_number():
+    line = originate(replace(ERRAND, legs=[MOBILE, OVER_THE_NEXT]), WAYS).line
+    first, second = line.split("|")
+    assert "origination_caller_id_number=22" not in line
+    for part, leg, number in ((first, MOBILE, "+49305551122"), (second, OVER_THE_NEXT, "0305551122")):
+        assert f"origination_uuid={leg.leg_uuid}" in part
+        assert f"origination_caller_id_number={number}," in part
+        assert "sip_from_display=Bernd Bäcker" in part
+        assert "leg_timeout=30" in part
+        assert "pbx_first_leg=outside" in part
+        assert "group_confirm_key=1" in part
+    assert "]sofia/gateway/backstube-1/+491715550100" in first
+    assert second.endswith("]sofia/gateway/backstube-2/01715550100' 22 XML internal")
+    assert f"fail_on_single_reject={','.join(ENDS_ALL)}" in line
+    assert "originate_timeout" not in line
+
+
+def test_what_was_chosen_for_this_call_travels_with_it():
+    line = originate(replace(ERRAND, business_number="+49305551123", presentation="suppressed_once")).line
+    assert "pbx_shown_number=+49305551123" in line
+    assert "pbx_presentation=suppressed_once" in line
+
+
+def test_what_routing_says_cannot_change_the_commands_shape():
+    for way in (Way("x/y", "0171", {}), Way("backstube-1", "0171,22", {}),
+                Way("backstube-1", "0171", {"api_on_x": "1"}),
+                Way("backstube-1", "0171", {"pbx_leg_cents": "1,api_on_answer=shutdown"})):
+        with pytest.raises(UndiallableError):
+            originate(replace(ERRAND, legs=[MOBILE]), [way])
 
 
 def test_a_name_of_the_directory_is_shown_a_number_as_people_write_it():

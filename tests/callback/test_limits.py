@@ -1,4 +1,4 @@
-"""How much one subscriber may ask for."""
+"""How much a subscriber, and his company, may ask for."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,3 +35,9 @@ def test_with_more_calls_than_the_limit_allows_enough_of_them_must_leave():
     assert refused is not None
     assert refused.retry_after_s == 30
     assert exceeded(LIMITS, 0, ago(60, 61, 62, 63), NOW) is None
+
+
+def test_a_limit_of_all_says_whose_it_is():
+    refused = exceeded(LIMITS, 2, [], NOW, " in the company")
+    assert refused is not None
+    assert refused.rule == "at most 2 calls at the same time in the company"

@@ -35,6 +35,7 @@ def environment(switch: ScriptedSwitch, service_database_urls: Mapping[str, str]
         **{name: value for name, value in os.environ.items() if not name.startswith("PBX_")},
         "PBX_DATABASE_URL_CALLBACK": service_database_urls["callback"], "PBX_BROKER_URL": broker_url,
         "PBX_CALLBACK_HTTP_PORT": str(port), "PBX_ESL_PORT": str(switch.port), "PBX_ESL_PASSWORD": PASSWORD,
+        "PBX_DIRECTORY_PORT": "1", "PBX_DIRECTORY_SECRET": "x" * 16,
     }
 
 
@@ -42,6 +43,7 @@ def environment(switch: ScriptedSwitch, service_database_urls: Mapping[str, str]
 @pytest.mark.parametrize(("wrong", "line"), [
     ({"PBX_ESL_PORT": "eight"}, "PBX_ESL_PORT"),
     ({"PBX_ESL_PASSWORD": "another"}, "password"),
+    ({"PBX_DIRECTORY_SECRET": "short"}, "PBX_DIRECTORY_SECRET"),
     ({"PBX_DATABASE_URL_CALLBACK": "postgresql://nobody@127.0.0.1:1/none"}, "the database does not answer"),
 ])
 def test_a_start_that_cannot_succeed_says_why_in_one_line(

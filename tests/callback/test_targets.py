@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.callback.targets import ClassNotAllowed, InvalidTarget, Place, Target, allow, read
+from services.callback.targets import Allowed, InvalidTarget, NotAllowed, Place, Target, allow, country_of, read
+from shared.barring import Range
 from shared.dialling import NumberClass
 
 BERLIN = Place("DE", "30")
@@ -72,8 +73,33 @@ def test_whatever_is_given_either_is_refused_or_can_be_dialled(text: str):
 
 
 def test_emergency_and_internal_calls_need_no_permission():
-    allow(target("112"), [])
-    allow(target("22"), [])
-    allow(target("0171 1234567"), ["mobile"])
-    with pytest.raises(ClassNotAllowed):
-        allow(target("0171 1234567"), ["national"])
+    nothing = Allowed([], [Range("+", allowed=False)], [frozenset({"FR"})])
+    allow(target("112"), nothing)
+    allow(target("22"), nothing)
+    allow(target("030 5550022"), nothing)
+    allow(target("0171 1234567"), Allowed(["mobile"]))
+
+
+@pytest.mark.parametrize(("text", "allowed", "rule"), [
+    ("0171 1234567", Allowed(["national"]), "mobile numbers may not be called"),
+    ("0171 1234567", Allowed(["mobile"], [Range("+49171", allowed=False)]), "barred"),
+    ("+44 20 7946 0018", Allowed(["international"], countries=[{"DE", "AT"}]), "calls to GB"),
+    ("+44 20 7946 0018", Allowed(["international"], countries=[{"GB"}, {"DE"}]), "calls to GB"),
+    ("+881612345678", Allowed(["satellite"], countries=[{"DE"}]), "numbers of no country"),
+])
+def test_class_barring_and_country_each_refuse_by_name(text: str, allowed: Allowed, rule: str):
+    with pytest.raises(NotAllowed) as refused:
+        allow(target(text), allowed)
+    assert rule in refused.value.rule
+
+
+def test_a_range_that_is_allowed_opens_its_class_and_every_list_of_countries_must_hold_the_number():
+    allow(target("0900 1234567"), Allowed([], [Range("+49900", allowed=True)]))
+    allow(target("+44 20 7946 0018"), Allowed(["international"], countries=[{"GB"}, {"DE", "GB"}]))
+
+
+@pytest.mark.parametrize(("number", "country"), [
+    ("+491711234567", "DE"), ("+442079460018", "GB"), ("+12125550100", "US"), ("+881612345678", ""),
+])
+def test_a_numbers_country(number: str, country: str):
+    assert country_of(number) == country

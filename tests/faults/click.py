@@ -158,6 +158,9 @@ def on_stage(options: Options, names: Sequence[str], others: Sequence[str]) -> I
                 tx.execute(
                     "INSERT INTO callback.settings (company_id, subscriber_id, max_simultaneous, max_per_minute,"
                     " ring_s) SELECT company_id, subscriber_id, 20, 60, 60 FROM directory.subscribers")
+                tx.execute(
+                    "INSERT INTO callback.company_settings (company_id, max_simultaneous, max_per_minute)"
+                    " SELECT company_id, 10000, 10000 FROM directory.companies")
             for name in (*names, *others):
                 stage.telephones[name].register()
             yield stage, Clicks(stage, names)

@@ -24,7 +24,6 @@ from services.routing.facts import (
     Intercept,
     InterceptAction,
     Mailbox,
-    Range,
     SimultaneousNumber,
     Site,
     Subscriber,
@@ -48,6 +47,7 @@ from services.routing.plan import (
 )
 from services.routing.plan_state import Travelling, from_variable, to_variable
 from services.routing.rungs.barring import is_barred, may_be_dialled
+from shared.barring import Range
 from shared.dialling import number_class
 from shared.schedule import Hours, NightService, Times
 from tests.routing.build import ANNA, BERLIN, COMPANY, NOON, OUTSIDE, WITHHELD, forward, incoming, outgoing, person

@@ -15,11 +15,11 @@ from services.routing.facts import (
     ExecutiveFilter,
     Intercept,
     InterceptAction,
-    Range,
     SimultaneousNumber,
     Subscriber,
 )
 from services.routing.memory import Asked, Found, Memory
+from shared.barring import Range
 from shared.schedule import Hours, NightService, Period, Times
 
 ANNA_CALLS_BERND = Asked(device_id="amsel-21", dialled="22")

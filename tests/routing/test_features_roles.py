@@ -24,10 +24,11 @@ from tests.routing.settings_http import (
 READ_ONLY = {("barring", Scope.SUBSCRIBER), ("intercept", Scope.SUBSCRIBER), ("barring", Scope.SITE),
              ("speed_dials", Scope.SITE), ("intercept", Scope.SITE), ("night_service", Scope.SITE),
              ("number_classes", Scope.COMPANY), ("feature_codes", Scope.COMPANY), ("mailbox_pins", Scope.COMPANY),
-             ("pickup_groups", Scope.COMPANY)}
+             ("pickup_groups", Scope.COMPANY),
+             ("click_to_dial_limits", Scope.SUBSCRIBER)}
 HIDDEN = {("enterprise_rules", Scope.SUBSCRIBER), ("enterprise_rules", Scope.SITE),
           ("enterprise_rules", Scope.COMPANY), ("barring_profiles", Scope.COMPANY), ("call_limits", Scope.COMPANY),
-          ("call_retention", Scope.COMPANY)}
+          ("call_retention", Scope.COMPANY), ("click_to_dial_company_limits", Scope.COMPANY)}
 OTHERS = {Scope.SUBSCRIBER: STRANGER, Scope.SITE: OTHER_SITE, Scope.COMPANY: OTHER_COMPANY}
 RESOURCES = resources()
 
@@ -112,7 +113,7 @@ def test_all_settings_at_once_are_those_one_may_see(client):
                                if scope is Scope.SUBSCRIBER and (name, scope) not in HIDDEN}
     assert everything["call_waiting"] == {"enabled": True}
     assert set(client.get("anna", "/v1/company/settings").get_json()["settings"]) == {
-        "number_classes", "feature_codes", "mailbox_pins"}
+        "number_classes", "feature_codes", "mailbox_pins", "pickup_groups"}
     assert client.get("admin", f"/v1/sites/{SITE}/settings").get_json()["settings"]["barring"] == {"profile": None}
     assert set(client.get("operator", f"/v1/companies/{COMPANY}/settings").get_json()["settings"]) == {
         name for name, scope in RESOURCES if scope is Scope.COMPANY}

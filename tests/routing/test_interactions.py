@@ -19,10 +19,10 @@ from services.routing.facts import (
     Intercept,
     InterceptAction,
     Mailbox,
-    Range,
 )
 from services.routing.ladder import decide
 from services.routing.plan import Onward, Ring, Splash, landing, splashes
+from shared.barring import Range
 from shared.schedule import Hours, NightService, Times
 from tests.routing.build import ANNA, BERLIN, NOON, OUTSIDE, WITHHELD, forward, incoming, person
 from tests.routing.plans import (

@@ -20,11 +20,11 @@ from services.routing.facts import (
     Intercept,
     InterceptAction,
     Mailbox,
-    Range,
     SimultaneousNumber,
 )
 from services.routing.ladder import decide
 from services.routing.plan import Announce, DeviceLeg, Onward, Ring, Splash, splashes
+from shared.barring import Range
 from tests.routing.build import ANNA, BERLIN, COMPANY, NOON, OUTSIDE, WITHHELD, forward, incoming, person
 from tests.routing.plans import (
     EVERYONE,

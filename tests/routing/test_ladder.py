@@ -14,11 +14,11 @@ from services.routing.facts import (
     HandedOutBy,
     Intercept,
     Mailbox,
-    Range,
     SimultaneousNumber,
 )
 from services.routing.ladder import LADDER, decide
 from services.routing.plan import TrunkLeg, landing
+from shared.barring import Range
 from shared.schedule import Hours, NightService, Times
 from tests.routing.build import ANNA, BERLIN, COMPANY, NOON, OUTSIDE, WITHHELD, forward, incoming, person
 from tests.routing.plans import EVERYONE, MOBILE, after, in_words, rings_at, rung_of, step_of

@@ -2,9 +2,10 @@
 
 import pytest
 
-from services.routing.facts import CallerRule, CodeDialled, Company, Dialled, Intercept, Range
+from services.routing.facts import CallerRule, CodeDialled, Company, Dialled, Intercept
 from services.routing.outgoing import route
 from services.routing.plan import Act, Announce, PickUp, Ring, Say, ToMailbox, ToPortal, TrunkLeg
+from shared.barring import Range
 from tests.routing.build import BERLIN, outgoing, person
 
 OUTSIDE = Dialled("01715550100", "+491715550100", "mobile")

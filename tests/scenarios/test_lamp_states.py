@@ -96,10 +96,10 @@ def test_a_code_dialled_at_the_telephone_is_on_the_lamp_as_well(stage: Stage) ->
     lamp = key(stage)
     on = stage.telephones["bernd"].dial("*78")
     lamp.wait_for("confirmed", 5)
-    on.hangup()
+    on.wait_for("ended", 20)
     off = stage.telephones["bernd"].dial("*79")
     lamp.wait_for("terminated", 5)
-    off.hangup()
+    off.wait_for("ended", 20)
 
 
 @proves("P2", "R9")
@@ -179,7 +179,7 @@ def test_pressing_the_key_of_the_night_service_switches_it_for_those_who_may(sta
             lamp.wait_for("confirmed", LAMP_S)
             off = stage.telephones["anna"].dial(f"**{address.removeprefix('lamp+')}")
             lamp.wait_for("terminated", 5)
-            off.hangup()
+            off.wait_for("ended", 20)
             # The key of somebody else's handset switches nothing.
             dials(stage, ("bernd", address, ["code-not-available"]))
             assert night_of(stage)["on"] is False

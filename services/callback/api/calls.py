@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 from uuid import UUID
 
-from flask import Response
+from flask import Response, jsonify
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from services.callback import ask, present, store
 from services.callback.cancel import cancel
 from services.callback.feed import Feed, Sight, TooManyStreams
+from services.callback.modes import Mode, Place, Wishes
 from services.callback.schemas.calls import (
     CALL_EXAMPLE,
+    DIAL_YOURSELF_EXAMPLE,
     FAILED_EXAMPLE,
     REQUEST_EXAMPLE,
     Call,
     CallRequest,
+    DialYourself,
     KeyHeader,
     LastEventHeader,
     Page,
@@ -29,15 +33,18 @@ from shared import whose
 from shared.api import ApiError, ErrorView, Principal, principal, requires
 from shared.database import Database, Row, Transaction
 
+E = TypeVar("E", bound=StrEnum)
+
 _REFUSALS: tuple[tuple[type[ask.Refused], int, str], ...] = (
     (ask.KeyReused, 409, "idempotency_key_reused"),
     (ask.NoSuchSubscriber, 404, "no_such_subscriber"),
     (ask.UnusableTarget, 422, "invalid_target"),
     (ask.NotAllowed, 403, "number_not_allowed"),
-    (ask.UnknownDevice, 422, "unknown_device"),
-    (ask.NoDevice, 409, "no_device"),
+    (ask.NotOwnNumber, 422, "number_not_own"),
     (ask.TooManyCalls, 429, "too_many_calls"),
 )
+_NOT_NOW = ("no_device", "no_mobile_number", "remote_office_off")
+"""The request is right, but there is no such telephone as things are set."""
 
 
 _EVENTS = (
@@ -59,13 +66,17 @@ def blueprint(
         @calls.arguments(KeyHeader, location="headers")
         @calls.arguments(CallRequest, example=REQUEST_EXAMPLE)
         @calls.response(202, Call, example=CALL_EXAMPLE)
-        @calls.alt_response(403, schema=ErrorView, description="numbers of this class may not be called")
-        @calls.alt_response(409, schema=ErrorView, description="the key was used for another request; or no device")
+        @calls.alt_response(200, schema=DialYourself, example=DIAL_YOURSELF_EXAMPLE,
+                            description="mode this_phone: the number for the telephone to dial; nothing was begun")
+        @calls.alt_response(403, schema=ErrorView, description="numbers like this may not be called")
+        @calls.alt_response(409, schema=ErrorView, description="the key was used for another request; or the telephone"
+                            " that is to ring first is not there")
         @calls.alt_response(429, schema=ErrorView, description="too many calls; Retry-After says when")
         def post(self, headers: dict[str, Any], body: dict[str, Any]) -> Any:
             """Ask for a call: the first leg rings, then the target
 
-            The same Idempotency-Key with the same body answers the same call and never dials twice.
+            The same Idempotency-Key with the same body answers the same call and never dials twice. In the mode
+            "this phone" the answer is the number to dial.
             """
             request = _request(database, principal(), headers["key"], body)
             with database.company(request.company_id) as tx:
@@ -73,6 +84,8 @@ def blueprint(
                     answer = ask.ask(tx, request)
                 except ask.Refused as refused:
                     raise _refusal(refused) from refused
+                if isinstance(answer, ask.DialYourself):
+                    return _dial_yourself(request.target, answer)
                 found = store.view(tx, answer.attempt_id, request.subscriber_id)
             if not answer.repeated:
                 accepted()
@@ -181,10 +194,28 @@ def _request(database: Database, who: Principal, key: str, body: dict[str, Any])
         raise ApiError(403, "forbidden", "a call is made in one's own name", field="subscriber_id",
                        hint="leave it out")
     caller = whose.person(database, named)
-    return ask.Request(caller.company_id, caller.subscriber_id, who.role, key, body["target"], body["device"])
+    return ask.Request(
+        caller.company_id, caller.subscriber_id, who.role, key, body["target"],
+        Wishes(_said(Mode, body["mode"]), _said(Place, body["first_leg"]), body["device"], body["press_1"]),
+        business_number=body["shown_number"], suppressed=body["suppress_number"],
+    )
+
+
+def _said(kind: type[E], value: str | None) -> E | None:
+    return None if value is None else kind(value)
+
+
+def _dial_yourself(target: str, answer: ask.DialYourself) -> Response:
+    return jsonify(DialYourself().dump({
+        "mode": Mode.THIS_PHONE.value, "target": target, "destination": answer.destination,
+        "number_class": answer.number_class.value, "dial": answer.number, "link": f"tel:{answer.number}",
+    }))
 
 
 def _refusal(refused: ask.Refused) -> ApiError:
+    if isinstance(refused, ask.NoTelephone):
+        status = 409 if refused.error in _NOT_NOW else 422
+        return ApiError(status, refused.error, refused.message, field=refused.field, hint=refused.hint)
     status, error = next((status, error) for kind, status, error in _REFUSALS if isinstance(refused, kind))
     headers = {"Retry-After": str(refused.retry_after_s)} if isinstance(refused, ask.TooManyCalls) else None
     return ApiError(status, error, refused.message, field=refused.field, hint=refused.hint, headers=headers)

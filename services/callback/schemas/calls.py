@@ -6,19 +6,26 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from services.callback.attempt import State, shown
+from services.callback.modes import Mode, Place
 from services.callback.reasons import Reason
 
 _ID = Range(min=1, max=2**63 - 1)
 STATES = sorted({shown(state).value for state in State})
 
 REQUEST_EXAMPLE = {"target": "+49 171 1234567", "device": "anna-desk"}
+DIAL_YOURSELF_EXAMPLE = {
+    "mode": "this_phone", "target": "0171 1234567", "destination": "+491711234567", "number_class": "mobile",
+    "dial": "+491711234567", "link": "tel:+491711234567",
+}
 CALL_EXAMPLE = {
     "id": "0b1f7ac2-54a5-4c3e-9f0e-3f3f8a2b6d11",
     "subscriber_id": 1,
     "target": "+49 171 1234567",
     "destination": "+491711234567",
     "number_class": "mobile",
+    "first_leg": "devices",
     "devices": ["anna-desk"],
+    "first_leg_number": None,
     "state": "ringing_first",
     "reason": None,
     "message": None,
@@ -68,7 +75,28 @@ class CallRequest(Schema):
     )
     device = fields.String(
         load_default=None, allow_none=True, validate=Length(min=1, max=64),
-        metadata={"description": "Which device rings first; without it all devices ring together."},
+        metadata={"description": "Which device rings first; without it the usual one, or all devices together."},
+    )
+    first_leg = fields.String(
+        load_default=None, allow_none=True, validate=OneOf([place.value for place in Place]),
+        metadata={"description": "What rings first; without it Remote Office while that is on, else what is set."},
+    )
+    mode = fields.String(
+        load_default=None, allow_none=True, validate=OneOf([mode.value for mode in Mode]),
+        metadata={"description": "this_phone: only say what to dial. Without it as set; \"always call back\" holds"
+                                 " whatever is said here."},
+    )
+    press_1 = fields.Boolean(
+        load_default=None, allow_none=True, truthy={True}, falsy={False},
+        metadata={"description": "Whoever answers at a number outside must press 1 before the target is called."},
+    )
+    shown_number = fields.String(
+        load_default=None, allow_none=True, validate=Length(min=1, max=40),
+        metadata={"description": "Which of one's own numbers the target sees; without it the usual one."},
+    )
+    suppress_number = fields.Boolean(
+        load_default=None, allow_none=True, truthy={True}, falsy={False},
+        metadata={"description": "Whether the target sees none, for this call; without it as set."},
     )
     subscriber_id = fields.Integer(
         load_default=None, allow_none=True, strict=True, validate=_ID,
@@ -98,7 +126,11 @@ class Call(Schema):
     target = fields.String(required=True, metadata={"description": "as asked for"})
     destination = fields.String(required=True, metadata={"description": "what is dialled: an extension or E.164"})
     number_class = fields.String(required=True)
-    devices = fields.List(fields.String(), required=True, metadata={"description": "what rings first"})
+    first_leg = fields.String(required=True, validate=OneOf([place.value for place in Place]),
+                              metadata={"description": "what rings first"})
+    devices = fields.List(fields.String(), required=True, metadata={"description": "those that ring first"})
+    first_leg_number = fields.String(required=True, allow_none=True,
+                                     metadata={"description": "the number outside that rings first"})
     state = fields.String(
         required=True, validate=OneOf(STATES),
         metadata={"description": "unknown: lost sight of, never dialled again by itself"},
@@ -112,6 +144,16 @@ class Call(Schema):
     )
     created_at = fields.DateTime(required=True)
     history = fields.List(fields.Nested(Step), required=True)
+
+
+class DialYourself(Schema):
+    mode = fields.String(required=True, validate=OneOf([Mode.THIS_PHONE.value]))
+    target = fields.String(required=True, metadata={"description": "as asked for"})
+    destination = fields.String(required=True, metadata={"description": "an extension or E.164"})
+    number_class = fields.String(required=True)
+    dial = fields.String(required=True, metadata={
+        "description": "what the telephone is to dial; for an extension the colleague's number, if he has one"})
+    link = fields.String(required=True, metadata={"description": "the same as a tel: link"})
 
 
 class Page(Schema):

@@ -5,6 +5,7 @@ settings through `change` and nothing else, so that each rule, each audit line a
 from services.routing.features import (
     availability,
     barring,
+    click_to_dial,
     company_codes,
     enterprise,
     executive,
@@ -41,6 +42,7 @@ FEATURES.update({feature.name: feature for feature in (
     *mailbox.FEATURES, *executive.FEATURES, *barring.FEATURES, *intercept.FEATURES, *enterprise.FEATURES,
     *night.FEATURES, *limits.FEATURES, *company_codes.FEATURES, *retention.FEATURES,
     *pickup_groups.FEATURES,
+    *click_to_dial.FEATURES,
 )})
 
 __all__ = ["FEATURES", "Access", "Actor", "Conflict", "Feature", "Forbidden", "Refused", "Scope", "Whose", "change",

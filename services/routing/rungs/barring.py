@@ -1,21 +1,13 @@
 """Rung 2, and what barring (N5) says of numbers that are dialled or forwarded to."""
 
-from services.routing.facts import CallFacts, Company, Range
+from services.routing.facts import CallFacts, Company
 from services.routing.plan import Announce
 from services.routing.rungs.said import Said, nothing, wants
+from shared import barring
+from shared.barring import EVERY_NUMBER, Range, deciding_range
 
-EVERY_NUMBER = "+"
 _INTERNAL = nothing(internal=True)
 _NO_PROFILE = nothing(ranges=0)
-
-
-def deciding_range(number: str, profile: tuple[Range, ...]) -> Range | None:
-    """The line with the longest prefix of those that fit, of two equal ones the first; None: nothing is said of it."""
-    longest: Range | None = None
-    for line in profile:
-        if number.startswith(line.prefix) and (longest is None or len(line.prefix) > len(longest.prefix)):
-            longest = line
-    return longest
 
 
 def is_barred(number: str, profile: tuple[Range, ...]) -> bool:
@@ -24,16 +16,8 @@ def is_barred(number: str, profile: tuple[Range, ...]) -> bool:
 
 
 def may_be_dialled(number: str, number_class: str, company: Company, profile: tuple[Range, ...]) -> str:
-    """Why a number outside must not be dialled, or "" when it may: looked at for every leg that leaves.
-
-    A line that allows a range opens it whatever its class; one that allows every number opens no class.
-    """
-    line = deciding_range(number, profile)
-    if line is not None and not line.allowed:
-        return "barred"
-    if line is not None and line.prefix != EVERY_NUMBER:
-        return ""
-    return "" if number_class in company.allowed_classes else f"class {number_class} not allowed"
+    """Why a number outside must not be dialled, or "" when it may."""
+    return barring.may_be_dialled(number, number_class, company.allowed_classes, profile)
 
 
 def barred_callers_are_refused(facts: CallFacts) -> Said:
