@@ -33,7 +33,9 @@ from operations.supervision import ProcessState, Program, Supervisor, is_alive, 
 
 SERVICES = ("routing", "callback", "voicemail", "presence")
 LOGIN_ROLES = ("pbx_admin", *(f"pbx_{service}" for service in SERVICES))
-INSTANCES = ("dev", "test-simulator", "test-simulator-2", "test-freeswitch", "test-freeswitch-2", "bench")
+INSTANCES = (
+    "dev", "test-simulator", "test-simulator-2", "test-freeswitch", "test-freeswitch-2", "bench", "faults",
+)
 CLUSTER = VAR / "postgres"
 BROKER = VAR / "rabbitmq"
 BROKER_COMPLETE = BROKER / "complete"
