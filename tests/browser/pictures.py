@@ -3,8 +3,6 @@
 Real telephones of the demo company register and call; what they do is what the pictures show.
 """
 
-from __future__ import annotations
-
 from shared import patched  # noqa: F401, I001  (first, as in the services)
 
 import sys
@@ -110,8 +108,8 @@ class _Pictures:
         page.get_by_label("Wer ruft an").fill("+491715550100")
         page.get_by_label("Wen").fill("26")
         page.get_by_role("button", name="Zeigen").click()
-        self.stage.wait_until(
-            lambda: page.evaluate("document.querySelector('img.week')?.naturalWidth > 0"), 10, "the picture of the week")
+        drawn = "document.querySelector('img.week')?.naturalWidth > 0"
+        self.stage.wait_until(lambda: page.evaluate(drawn), 10, "the picture of the week")
         self._shoot(page, "explain", full_page=True)
 
     def _ready(self, page: Page) -> Page:
