@@ -16,8 +16,13 @@ class ColleaguesQuery(Schema):
     limit = fields.Integer(load_default=50, validate=Range(min=1, max=500))
 
 
+class ColleagueView(LampView):
+    class Meta:
+        exclude = ("position",)
+
+
 class ColleaguesView(Schema):
-    colleagues = fields.List(fields.Nested(LampView(exclude=("position",))), required=True)
+    colleagues = fields.List(fields.Nested(ColleagueView), required=True)
     total = fields.Integer(required=True, metadata={"description": "how many there are, shown or not"})
 
 
