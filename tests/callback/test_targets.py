@@ -56,7 +56,8 @@ def test_the_class_decides_what_may_be_called(text: str, number_class: NumberCla
 
 
 @pytest.mark.parametrize("text", [
-    "", "   ", "tel:", "99", "**99", "**22#", "***22", "*62", "#31#0301234567", "sip:anna@example.com", "http://example.com", "javascript:1",
+    "", "   ", "tel:", "99", "**99", "**22#", "***22", "*62", "#31#0301234567", "sip:anna@example.com",
+    "http://example.com", "javascript:1",
     "anna", "+49171123456712345678", "+", "22,33", "22|23", "{api_on_answer=shutdown}22", "${system(id)}", "0171\r\n1",
     "tel:22\x00", "+49171123456７",
 ])
