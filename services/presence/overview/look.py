@@ -70,7 +70,10 @@ class Look:
     def run(self) -> None:
         while True:
             began = time.monotonic()
-            self.round()
+            try:
+                self.round()
+            except Exception:  # lamps are not to end because nobody could look
+                log.exception("not looked at all parts")
             gevent.sleep(max(0.5, EVERY_S - (time.monotonic() - began)))
 
     def round(self) -> Overview:
