@@ -79,7 +79,8 @@ class Look:
     def round(self) -> Overview:
         looks = {name: gevent.spawn(_within, part) for name, part in self._parts.items()}
         gevent.joinall(list(looks.values()))
-        self._last = Overview(datetime.now(UTC), {name: look.value for name, look in looks.items()})
+        self._last = Overview(datetime.now(UTC), {
+            name: look.value or {"up": False, "reason": "not looked at"} for name, look in looks.items()})
         figures.show(self._last.parts, self.services)
         return self._last
 
