@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length, Range
 from webargs.fields import DelimitedList
 
-from services.presence.schemas import LAMPS_EXAMPLE, LampView
+from services.presence.schemas import LampView
 
 
 class ColleaguesQuery(Schema):
@@ -27,6 +27,7 @@ class ColleaguesView(Schema):
 
 
 COLLEAGUES_EXAMPLE = {
-    "colleagues": [{name: value for name, value in LAMPS_EXAMPLE["lamps"][0].items() if name != "position"}],
+    "colleagues": [{"subscriber_id": 2, "extension": "22", "name": "Bernd Bauer", "state": "away", "lamp": "confirmed",
+                    "because": ["forwarded"], "caller": None}],
     "total": 1,
 }
