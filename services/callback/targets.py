@@ -25,6 +25,8 @@ _OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _EXTENSION = re.compile(r"[0-9]{2,6}")
 # So short a number is meant as an extension, though a few villages still have three digits.
 _ONLY_EXTENSION = re.compile(r"[0-9]{1,4}")
+# As the lamp key of a plain extension dials it: routing picks up what rings there, and calls when nothing does.
+_PICK_UP = re.compile(r"\*\*([0-9]{2,6})")
 
 
 class InvalidTarget(ValueError):
@@ -67,7 +69,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Target:
     destination: str
-    """An extension, an emergency number as dialled, or E.164."""
+    """An extension, `**` and one whose ringing call is taken over, an emergency number as dialled, or E.164."""
     number_class: NumberClass
     shown: str
     """As people at the subscriber's site write it."""
@@ -78,6 +80,9 @@ def read(text: str, place: Place, is_extension: Callable[[str], bool], is_own_nu
     written = _without_link(text)
     if not written:
         raise InvalidTarget("must name an extension or a telephone number")
+    pick_up = _PICK_UP.fullmatch(written)
+    if pick_up and is_extension(pick_up[1]):
+        return Target(written, NumberClass.INTERNAL, pick_up[1])
     if "*" in written or "#" in written:
         raise InvalidTarget("a feature code cannot be called", "dial it at the telephone")
     digits = re.sub(r"[ \u00a0()/.\-\u2010-\u2015]", "", written)

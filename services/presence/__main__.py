@@ -32,7 +32,6 @@ log = structlog.get_logger()
 def main() -> None:
     config = settings.load(presence_settings.read)
     logs.configure("presence", config.log_level)
-    beat()
     database = Database(config.database_url)
     wait_until_reachable(database, settings.stop_start)
     client = InboundClient(config.esl_host, config.esl_port, config.esl_password, name="presence")
@@ -52,6 +51,8 @@ def main() -> None:
         server = serve(app, config.bind, config.http_port)
     except OSError as error:
         settings.stop_start(str(error))
+    # From here on the hub runs; describing the HTTP interface before took it a while.
+    beat()
     stop = Flag()
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.signal_handler(signal.SIGINT, stop.set)

@@ -31,17 +31,20 @@ class Settings:
 
 
 def read(env: Environment) -> Settings:
+    bind, sip_ip = env.text("BIND", "127.0.0.1"), env.text("SIP_IP", "127.0.0.1")
+    # Handsets that reach the switch reach us, unless only this machine does.
+    reached_at = sip_ip if bind in ("0.0.0.0", "::") else bind
     return Settings(
         database_url=env.text("DATABASE_URL_PRESENCE"),
-        bind=env.text("BIND", "127.0.0.1"),
+        bind=bind,
         http_port=env.port("PRESENCE_HTTP_PORT"),
         esl_host=env.text("ESL_HOST", "127.0.0.1"),
         esl_port=env.port("ESL_PORT"),
         esl_password=env.text("ESL_PASSWORD"),
         broker_url=env.text("BROKER_URL"),
         handsets_sip_server=env.server_address(
-            "HANDSETS_SIP_SERVER", f"{env.text('SIP_IP', '127.0.0.1')}:{env.text('SIP_INTERNAL_PORT', '5060')}"),
-        handsets_url=env.web_address("HANDSETS_URL", "") or _here(env.port("PRESENCE_HTTP_PORT")),
+            "HANDSETS_SIP_SERVER", f"{sip_ip}:{env.text('SIP_INTERNAL_PORT', '5060')}"),
+        handsets_url=env.web_address("HANDSETS_URL", f"http://{reached_at}:{env.port('PRESENCE_HTTP_PORT')}"),
         run_folder=env.folder("RUN") if env.is_set("RUN") else None,
         log_level=env.choice("LOG_LEVEL", LEVELS, "info"),
         services={
@@ -50,7 +53,3 @@ def read(env: Environment) -> Settings:
             "voicemail": env.web_address("VOICEMAIL_URL", "http://127.0.0.1:17082"),
         },
     )
-
-
-def _here(port: int) -> str:
-    return f"http://127.0.0.1:{port}"

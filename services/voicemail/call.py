@@ -9,7 +9,6 @@ thing. Whatever raises here closes the socket, and the dialplan goes on with its
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import gevent
 import structlog
 from gevent import Timeout
 
+from services.voicemail.closed import when_closed
 from services.voicemail.deposit import (
     FULL,
     NOT_NOW,
@@ -64,7 +64,6 @@ log = structlog.get_logger()
 _LOOK_UP_S = 1.5
 # No prompt, greeting or message is as long as this (mailboxes.max_message_s).
 _PLAYBACK_LIMIT_S = 660.0
-_FILE_CLOSED_WITHIN_S = 3.0
 # mod_dptools record: energy below this is silence; 200 is what the dialplan's own fallback uses.
 _SILENCE_THRESHOLD = 200
 _ANSWER_WITHIN_MS = 5000
@@ -242,7 +241,7 @@ class OneDeposit:
         """None when the switch has not finished the file: then it is the sweeper's to take in, or to drop."""
         if self._message is None:
             return CallerLeft()
-        recording = self._when_closed()
+        recording = when_closed(self._spool, self._spool.audio(self._message_id))
         # A file just opened has a header, too, that agrees with its size: only the end of `record` tells.
         if recording is not None and (not recording.closed or (ended is None and recording.samples == 0)):
             self._outcome = "left to the sweeper"
@@ -344,7 +343,7 @@ class OneDeposit:
         completed = ended if isinstance(ended, SwitchEvent) else None
         if self._call.hung_up or completed is None:
             return self._caller_left(completed)
-        recording = self._when_closed()
+        recording = when_closed(self._spool, self._spool.audio(self._message_id))
         if completed.variable("playback_terminator_used"):
             ended_by: EndedBy = "key"
         else:
@@ -354,16 +353,6 @@ class OneDeposit:
             ended_by=ended_by,
             short=recording is not None and is_short(recording, _reported_ms(completed)),
         )
-
-    def _when_closed(self) -> Recording | None:
-        """What was recorded, once the switch has closed the file: the session may end a little before that."""
-        path = self._spool.audio(self._message_id)
-        recording = self._spool.measure(path)
-        deadline = time.monotonic() + _FILE_CLOSED_WITHIN_S
-        while recording is not None and not recording.closed and time.monotonic() < deadline:
-            gevent.sleep(0.02)  # a file tells nobody that it was closed
-            recording = self._spool.measure(path)
-        return recording
 
     def _keep(self, order: Keep) -> None:
         assert self._message is not None

@@ -3,13 +3,12 @@
 Real telephones of the demo company register and call; what they do is what the pictures show.
 """
 
-from __future__ import annotations
+from shared import patched  # noqa: F401, I001  (first, as in the services)
 
 import sys
 from pathlib import Path
 
 from operations import instance as instances
-from shared import patched  # noqa: F401  (first, as in the services)
 from tests.browser.browser import Browser, Page, find_browser
 from tests.scenarios.stage import Stage, make_stage
 from tests.scenarios.test_call_log import newest
@@ -109,7 +108,8 @@ class _Pictures:
         page.get_by_label("Wer ruft an").fill("+491715550100")
         page.get_by_label("Wen").fill("26")
         page.get_by_role("button", name="Zeigen").click()
-        page.wait_for_function("document.querySelector('img.week')?.naturalWidth > 0")
+        drawn = "document.querySelector('img.week')?.naturalWidth > 0"
+        self.stage.wait_until(lambda: page.evaluate(drawn), 10, "the picture of the week")
         self._shoot(page, "explain", full_page=True)
 
     def _ready(self, page: Page) -> Page:

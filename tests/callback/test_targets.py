@@ -32,6 +32,10 @@ def test_an_extension_is_internal(text: str):
     assert target(text) == Target("22", NumberClass.INTERNAL, "22")
 
 
+def test_two_stars_take_over_what_rings_at_a_colleague():
+    assert target("**22") == Target("**22", NumberClass.INTERNAL, "22")
+
+
 def test_a_local_number_is_read_with_the_sites_area_code():
     assert target("1234567").destination == "+49301234567"
     assert target("1234567", Place("DE", "89")).destination == "+49891234567"
@@ -52,7 +56,8 @@ def test_the_class_decides_what_may_be_called(text: str, number_class: NumberCla
 
 
 @pytest.mark.parametrize("text", [
-    "", "   ", "tel:", "99", "*62", "#31#0301234567", "sip:anna@example.com", "http://example.com", "javascript:1",
+    "", "   ", "tel:", "99", "**99", "**22#", "***22", "*62", "#31#0301234567", "sip:anna@example.com",
+    "http://example.com", "javascript:1",
     "anna", "+49171123456712345678", "+", "22,33", "22|23", "{api_on_answer=shutdown}22", "${system(id)}", "0171\r\n1",
     "tel:22\x00", "+49171123456７",
 ])

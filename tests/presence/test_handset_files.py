@@ -83,7 +83,7 @@ def test_english_without_a_mailbox_and_without_summer_time():
 def test_each_lamp_key_is_one_the_server_answers():
     for key in KEYS:
         address = parse_address(key.address)
-        assert (address.extension, address.position, address.key) == ("21", key.position, "annadeskkey")
+        assert (address.extension, address.shows, address.key) == ("21", key.position, "annadeskkey")
 
 
 def test_the_mailbox_key_dials_the_code_of_the_table():

@@ -147,7 +147,8 @@ def test_the_last_place_is_one_callers_alone_and_the_next_hears_that_the_mailbox
     anna, bernd = stage.telephones["anna"].register(), stage.telephones["bernd"].register()
     delete_all(stage, "clara")
     with (greetings(stage, "clara", 0.6, personal=PERSONAL_HZ),
-          mailbox_of(stage, "clara", on_always=True, deliver_as_mail=False, max_messages=1)):
+          mailbox_of(stage, "clara", on_always=True, deliver_as_mail=False, max_messages=1,
+                     silence_end_s=20)):
         first = anna.dial("23")
         until_the_beep(stage, first)
         second = bernd.dial("23")

@@ -106,6 +106,7 @@ def test_a_snom_calls_and_shows_lamps_with_what_it_fetched(stage: Stage, handset
     assert (ringing.shown_name, ringing.shown_number) == ("Greta Möller", "27")
     ringing.answer()
     call.wait_for("answered").hangup()
+    telephone.dial(found.mailbox).wait_for("answered", timeout_s=10).hangup()
     label, address = found.lamps[1]
     assert label == "Bernd Köhler"
     lamp = telephone.watch(address.partition("@")[0]).wait_for("terminated")

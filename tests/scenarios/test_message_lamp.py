@@ -68,7 +68,7 @@ def test_a_telephone_that_was_away_is_right_when_it_registers_again(stage: Stage
 
 
 @proves("V4")
-def test_the_lamp_is_right_after_the_service_was_killed(stage: Stage) -> None:
+def test_the_lamp_is_right_after_the_service_was_away(stage: Stage) -> None:
     """What changed meanwhile (mails go out, and messages with them) is told when it is back."""
     leave(stage, "anna")
     message_of(stage, "anna")

@@ -32,7 +32,7 @@ def render(configuration: Configuration) -> bytes:
     book = SubElement(root, "tbook", e="2", complete="true")
     for index, contact in enumerate(configuration.contacts):
         _contact(book, index, contact)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _of_the_handset(configuration: Configuration) -> dict[str, str]:

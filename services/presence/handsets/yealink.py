@@ -48,9 +48,9 @@ def contacts(configuration: Configuration) -> bytes:
     for one in configuration.contacts:
         numbers = {"office_number": "", "mobile_number": "", "other_number": "",
                    _NUMBER_FIELDS.get(one.kind, "office_number"): one.number}
-        SubElement(people, "contact", display_name=one.name, **numbers, line="-1", ring="",
-                   group_id_name=own if one.personal else company)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        SubElement(people, "contact", {"display_name": one.name, **numbers, "line": "-1", "ring": "",
+                                       "group_id_name": own if one.personal else company})
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _account(configuration: Configuration) -> dict[str, str]:

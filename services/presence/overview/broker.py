@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import kombu.transport.pyamqp  # noqa: F401  (else the first connection reads it while the hub waits)
 from amqp.exceptions import NotFound
 from kombu import Connection
 

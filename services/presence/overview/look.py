@@ -70,13 +70,17 @@ class Look:
     def run(self) -> None:
         while True:
             began = time.monotonic()
-            self.round()
+            try:
+                self.round()
+            except Exception:  # lamps are not to end because nobody could look
+                log.exception("not looked at all parts")
             gevent.sleep(max(0.5, EVERY_S - (time.monotonic() - began)))
 
     def round(self) -> Overview:
         looks = {name: gevent.spawn(_within, part) for name, part in self._parts.items()}
         gevent.joinall(list(looks.values()))
-        self._last = Overview(datetime.now(UTC), {name: look.value for name, look in looks.items()})
+        self._last = Overview(datetime.now(UTC), {
+            name: look.value or {"up": False, "reason": "not looked at"} for name, look in looks.items()})
         figures.show(self._last.parts, self.services)
         return self._last
 

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length, Range
 from webargs.fields import DelimitedList
 
-from services.presence.schemas import LAMPS_EXAMPLE, LampView
+from services.presence.schemas import LampView
 
 
 class ColleaguesQuery(Schema):
@@ -16,12 +16,18 @@ class ColleaguesQuery(Schema):
     limit = fields.Integer(load_default=50, validate=Range(min=1, max=500))
 
 
+class ColleagueView(LampView):
+    class Meta:
+        exclude = ("position",)
+
+
 class ColleaguesView(Schema):
-    colleagues = fields.List(fields.Nested(LampView(exclude=("position",))), required=True)
+    colleagues = fields.List(fields.Nested(ColleagueView), required=True)
     total = fields.Integer(required=True, metadata={"description": "how many there are, shown or not"})
 
 
 COLLEAGUES_EXAMPLE = {
-    "colleagues": [{name: value for name, value in LAMPS_EXAMPLE["lamps"][0].items() if name != "position"}],
+    "colleagues": [{"subscriber_id": 2, "extension": "22", "name": "Bernd Bauer", "state": "away", "lamp": "confirmed",
+                    "because": ["forwarded"], "caller": None}],
     "total": 1,
 }

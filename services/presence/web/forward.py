@@ -48,8 +48,9 @@ MAY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("GET", rf"/v1/messages/{_UUID}/audio"),
     ),
 }
-_ASKED = ("Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range",
-          "Last-Event-ID", "Range")
+ASKED = ("Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range",
+         "Last-Event-ID", "Range")
+"""Headers that are sent on, and those of the answer."""
 _ANSWERED = ("Content-Type", "Content-Length", "Content-Range", "Accept-Ranges", "Content-Disposition", "ETag",
              "Last-Modified", "Retry-After", "Content-Security-Policy", "X-Accel-Buffering")
 
@@ -72,8 +73,7 @@ def forward(addresses: Mapping[str, str], service: str, asked: Asked) -> Respons
     """addresses: service -> http://host:port. Raises ApiError: nothing the page may ask, or nobody answers."""
     if not allowed(service, asked.method, asked.path):
         raise ApiError(404, "not_found", "this page has no such thing")
-    headers = {name: asked.headers[name] for name in _ASKED if name in asked.headers}
-    connection, answer = ask(addresses[service], service, asked, headers)
+    connection, answer = ask(addresses[service], service, asked, asked.headers)
     return Response(_parts(connection, answer), answer.status,
                     {name: value for name in _ANSWERED if (value := answer.getheader(name)) is not None})
 

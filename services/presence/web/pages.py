@@ -18,7 +18,7 @@ from flask_smorest import Blueprint
 from services.presence.web import session as sessions
 from services.presence.web.door import session_of
 from services.presence.web.files import Files
-from services.presence.web.forward import Asked, forward
+from services.presence.web.forward import ASKED, Asked, forward
 from services.presence.web.rules import COOKIE, HEADERS
 from services.presence.web.schemas import LOG_IN_EXAMPLE, SESSION_EXAMPLE, Forgot, LogIn, SessionView
 from shared.api import ErrorView, client_address, principal, requires
@@ -93,7 +93,8 @@ def blueprint(database: Database, addresses: Mapping[str, str]) -> Blueprint:
     class Forward(MethodView):
         def _all(self, service: str, path: str) -> Response:
             """What the page asks of another service"""
-            asked = Asked(request.method, f"/{path}", request.query_string.decode("latin-1"), request.headers,
+            headers = {name: value for name in ASKED if (value := request.headers.get(name)) is not None}
+            asked = Asked(request.method, f"/{path}", request.query_string.decode("latin-1"), headers,
                           request.get_data())
             return forward(addresses, service, asked)
 

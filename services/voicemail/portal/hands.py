@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-import gevent
 import structlog
 from gevent import Timeout
 
 from services.voicemail.call import DepositRequest
+from services.voicemail.closed import when_closed
 from services.voicemail.greetings import GreetingRefused, Greetings
 from services.voicemail.mailbox import Language
 from services.voicemail.portal import access, box
@@ -77,7 +77,6 @@ _DATABASE_S = 2.0
 _PLAYBACK_LIMIT_S = 700.0  # the longest message is 600 s (schemas/mailbox.py)
 _KEY_COMES_WITHIN_S = 1.0
 _END_COMES_WITHIN_S = 1.0
-_FILE_CLOSED_WITHIN_S = 3.0
 _SILENCE_THRESHOLD = 200  # as in call.py
 _SILENCE_END_S = 5
 _BEEP = "tone_stream://%(400,100,1000)"
@@ -330,11 +329,7 @@ class OnePortal:
             "record", f"{path} {max_s} {_SILENCE_THRESHOLD} {_SILENCE_END_S}", timeout_s=max_s + 30.0)
         while self._call.wait_event(("DTMF",), 0) is not None:
             pass  # the keys that ended it
-        recording = self._calls.spool.measure(path)
-        ends_at = time.monotonic() + _FILE_CLOSED_WITHIN_S
-        while recording is not None and not recording.closed and time.monotonic() < ends_at:
-            gevent.sleep(0.02)  # a file tells nobody that it was closed
-            recording = self._calls.spool.measure(path)
+        recording = when_closed(self._calls.spool, path)
         return Recorded(recording is not None and recording.duration_ms >= SHORTEST_MS)
 
     def _drop_draft(self) -> None:

@@ -24,7 +24,7 @@ export function choose(what) {
 export function act(target, who) { return begin({ target }, who); }
 
 /** Takes what rings at a watched colleague to one's own telephone. */
-export function pickUp(lamp) { return begin({ target: lamp.extension, pick_up: true }, lamp.name); }
+export function pickUp(lamp) { return begin({ target: `**${lamp.extension}` }, lamp.name); }
 
 async function begin(request, who) {
   if (now && !FINAL.includes(now.state) && now.who === who) return;
