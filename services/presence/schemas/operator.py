@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
@@ -225,7 +227,7 @@ MAIL_EXAMPLE = {
     "left_at": "2026-03-02T08:01:00+00:00", "first_tried_at": "2026-03-02T08:01:02+00:00",
     "next_attempt_at": "2026-03-02T08:01:00+00:00", "last_reply": "550 5.1.1 no such user",
 }
-ERROR_EXAMPLE = {
+ERROR_EXAMPLE: dict[str, Any] = {
     "at": "2026-03-02T08:01:02.113Z", "service": "voicemail-worker", "level": "error", "event": "mail refused",
     "reason": "550 5.1.1 no such user", "call_id": None, "details": {},
 }
