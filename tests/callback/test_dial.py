@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from uuid import UUID
 
 import gevent
@@ -17,6 +18,7 @@ from services.callback.dial import dial
 from shared.broker import celery_app
 from shared.database import Database
 from shared.esl.client import InboundClient
+from shared.esl.commands import Command
 from shared.outbox import Relay
 from tests.callback.conftest import Web
 from tests.callback.script import PATIENCE_S, ScriptedSwitch, scripted_switch
@@ -149,3 +151,29 @@ def test_from_the_request_over_the_queue_to_the_switch_with_a_worker_killed_on_t
         relay.stop()
     dialled = [next(one for one in (first, second) if str(one) in line) for line in switch.originates()]
     assert dialled == [first, second]
+
+
+def test_a_worker_that_stood_still_after_its_claim_rings_nobody_any_more(
+    web: Web, database: Database, client: InboundClient, switch: ScriptedSwitch
+):
+    attempt_id = asked(web)
+    seconds = iter((0.0, 6.0))
+    dial(attempt_id, database, client, WITHIN_S, clock=lambda: next(seconds))
+    assert state(web, attempt_id) == ("failed", "not_dialled_in_time")
+    assert switch.originates() == []
+
+
+def test_a_cancel_that_crossed_the_command_is_looked_after(
+    web: Web, database: Database, client: InboundClient, switch: ScriptedSwitch, owner: Callable[..., Any]
+):
+    attempt_id = asked(web)
+
+    class Crossing:
+        def send(self, command: Command) -> object:
+            web.delete(str(attempt_id))
+            owner("UPDATE callback.attempts SET to_be_hung_up = false")  # looked after, too early
+            return client.send(command)
+
+    dial(attempt_id, database, Crossing(), WITHIN_S)
+    assert len(switch.originates()) == 1
+    assert owner("SELECT state::text, to_be_hung_up FROM callback.attempts") == [("cancelled", True)]
