@@ -54,7 +54,7 @@ def main() -> None:
         "callback", database=database, readiness_checks={"switch": lambda: follower.client.connected},
         title="Click-to-dial",
     )
-    api.register_blueprint(blueprint(database, relay.wake, follower.hang_up, feed))
+    api.register_blueprint(blueprint(database, relay.wake, follower.hang_up, feed, follower.hand_on))
     api.register_blueprint(webhooks_blueprint(database, settings.webhook_networks, relay.wake))
     cross_origin.allow(app, settings.allowed_origins)
     try:

@@ -118,7 +118,7 @@ def ask(tx: Transaction, request: Request) -> Accepted | DialYourself:
     asker = askers.asker(tx, request.company_id, request.subscriber_id)
     if asker is None:
         raise NoSuchSubscriber("there is no such subscriber", "subscriber_id")
-    target = _target(tx, asker, request.target)
+    target = read_target(tx, asker, request.target)
     if modes.mode_of(request.wishes, asker.preferences) is Mode.THIS_PHONE:
         return _dial_yourself(tx, asker, request.wishes, target)
     business_number = _business_number(asker, request.business_number)
@@ -149,7 +149,8 @@ def ask(tx: Transaction, request: Request) -> Accepted | DialYourself:
     return Accepted(attempt_id, repeated=False)
 
 
-def _target(tx: Transaction, asker: Asker, text: str) -> targets.Target:
+def read_target(tx: Transaction, asker: Asker, text: str) -> targets.Target:
+    """Raises UnusableTarget."""
     try:
         return targets.read(
             text,

@@ -86,6 +86,25 @@ class Follower:
             return False
         return True
 
+    def hand_on(self, first_legs: Iterable[UUID], destination: str) -> bool:
+        """Sends whoever the first leg talks with there, as a call inside the company. False: nobody was sent.
+
+        The first leg then ends by itself (hangup_after_bridge). Its partner is named to the switch: with -bleg, and no
+        partner any more, uuid_transfer would send the first leg itself (mod_commands.c, transfer_function).
+        """
+        for leg_uuid in first_legs:
+            try:
+                partner = self.client.api("uuid_getvar", str(leg_uuid), "bridge_uuid").strip()
+                if commands.UUID.fullmatch(partner):
+                    self.client.api("uuid_transfer", partner, destination, "XML", "internal")
+                    return True
+            except CommandRejected:
+                continue  # -ERR No such channel!
+            except EslError as error:
+                log.warning("not handed on", reason=str(error))
+                return False
+        return False
+
     # -- events ---------------------------------------------------------------------------------
 
     def _on_resync(self, client: InboundClient) -> None:

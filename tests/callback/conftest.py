@@ -50,6 +50,14 @@ class Web:
     feed: Feed
     woken: list[None] = field(default_factory=list)
     hung_up: list[UUID] = field(default_factory=list)
+    sent: list[tuple[set[UUID], str]] = field(default_factory=list)
+    """Whose partner was handed on, and where; partner_is_there False: there was none."""
+    partner_is_there: bool = True
+
+    def handed_on(self, legs: Iterable[UUID], destination: str) -> bool:
+        if self.partner_is_there:
+            self.sent.append((set(legs), destination))
+        return self.partner_is_there
 
     def _headers(self, token: str | None, key: str | None) -> dict[str, str]:
         found = {"Authorization": f"Bearer {token or self.people.anna.token}"}
@@ -164,6 +172,7 @@ def open_web(
     app, api = create_app("callback", database=database)
     found = Web(app.test_client(), people, Feed(database))
     api.register_blueprint(blueprint(
-        database, lambda: found.woken.append(None), hang_up or found.hung_up.extend, found.feed))
+        database, lambda: found.woken.append(None), hang_up or found.hung_up.extend, found.feed,
+        found.handed_on))
     api.register_blueprint(webhooks_blueprint(database, networks, lambda: found.woken.append(None)))
     return found

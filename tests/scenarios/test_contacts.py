@@ -81,3 +81,25 @@ def test_a_colleague_is_found_by_name_or_extension_and_called(stage: Stage) -> N
     anna.wait_for_ring().answer()
     bernd.wait_for_ring().answer()
     wait_for_state(stage, answer.body, "connected")
+
+
+@proves("C7")
+def test_whom_one_talks_with_is_handed_on_to_the_chosen_colleague(stage: Stage) -> None:
+    anna, bernd = stage.telephones["anna"].register(), stage.telephones["bernd"].register()
+    answer = click(stage, OUTSIDE)
+    first = anna.wait_for_ring().answer()
+    outside = stage.telephones.carrier.wait_for_ring().answer()
+    wait_for_state(stage, answer.body, "connected")
+    path = f"/v1/calls/{answer.body['id']}/transfer"
+    refused = stage.http("callback", "POST", path, json_body={"target": "0171 5550199"})
+    assert (refused.status, refused.body["error"]) == (403, "only_inside")
+    [entry] = [one for one in search(stage, "koehler") if one["kind"] == "colleague"]
+    handed = stage.http("callback", "POST", path, json_body={"target": entry["numbers"][0]["number"]})
+    assert handed.status == 202, handed.body
+    ringing = bernd.wait_for_ring()
+    first.wait_for("ended")
+    ringing.answer()
+    outside.send_digits("7")
+    ringing.wait_for_digits("7")
+    wait_for_state(stage, answer.body, "ended")
+    assert stage.http("callback", "POST", path, json_body={"target": "22"}).body["error"] == "not_connected"

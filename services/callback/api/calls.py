@@ -28,7 +28,9 @@ from services.callback.schemas.calls import (
     LastEventHeader,
     Page,
     PageQuery,
+    TransferRequest,
 )
+from services.callback.transfer import NotConnected, OnlyInside, transfer
 from shared import whose
 from shared.api import ApiError, ErrorView, Principal, principal, requires
 from shared.database import Database, Row, Transaction
@@ -42,6 +44,8 @@ _REFUSALS: tuple[tuple[type[ask.Refused], int, str], ...] = (
     (ask.NotAllowed, 403, "number_not_allowed"),
     (ask.NotOwnNumber, 422, "number_not_own"),
     (ask.TooManyCalls, 429, "too_many_calls"),
+    (NotConnected, 409, "not_connected"),
+    (OnlyInside, 403, "only_inside"),
 )
 _NOT_NOW = ("no_device", "no_mobile_number", "remote_office_off")
 """The request is right, but there is no such telephone as things are set."""
@@ -55,9 +59,11 @@ _EVENTS_OF_ONE = "Server-sent events: `call` with each state, those already past
 
 
 def blueprint(
-    database: Database, accepted: Callable[[], None], hang_up: Callable[[Iterable[UUID]], object], feed: Feed
+    database: Database, accepted: Callable[[], None], hang_up: Callable[[Iterable[UUID]], object], feed: Feed,
+    hand_on: Callable[[Iterable[UUID], str], bool],
 ) -> Blueprint:
-    """accepted: an outbox row was committed; hang_up: ends legs, soon tried again when it can't now."""
+    """accepted: an outbox row was committed; hang_up: ends legs, soon tried again when it can't now; hand_on: sends the
+    partner of a leg elsewhere, and says whether it did."""
     calls = Blueprint("calls", "calls", url_prefix="/v1/calls", description="Click-to-dial: ask, follow, call off.")
 
     @calls.route("")
@@ -135,6 +141,27 @@ def blueprint(
             if legs:
                 hang_up(legs)
             accepted()  # notices of it may wait in the outbox
+            return present.call(found)
+
+    @calls.route("/<uuid:attempt_id>/transfer")
+    class Transfer(MethodView):
+        @requires("subscriber", "administrator", "operator")
+        @calls.arguments(TransferRequest, example={"target": "23"})
+        @calls.response(202, Call, example={**CALL_EXAMPLE, "state": "connected"})
+        @calls.alt_response(403, schema=ErrorView, description="calls are handed on inside the company only")
+        @calls.alt_response(404, schema=ErrorView, description="no such call of one's own")
+        @calls.alt_response(409, schema=ErrorView, description="nobody is connected")
+        @calls.alt_response(422, schema=ErrorView, description="no such target")
+        def post(self, body: dict[str, Any], attempt_id: UUID) -> Any:
+            """Hand the other side on to a colleague, and be out of the call"""
+            with _scope(database, principal()) as (tx, own):
+                found = _there(store.view(tx, attempt_id, own))
+                try:
+                    legs, destination = transfer(tx, attempt_id, found.subscriber_id, body["target"])
+                except ask.Refused as refused:
+                    raise _refusal(refused) from refused
+            if not hand_on(legs, destination):
+                raise _refusal(NotConnected("nobody is connected any more"))
             return present.call(found)
 
     @calls.route("/events")

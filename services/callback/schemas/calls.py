@@ -104,6 +104,14 @@ class CallRequest(Schema):
     )
 
 
+class TransferRequest(Schema):
+    class Meta:
+        unknown = RAISE
+
+    target = fields.String(required=True, validate=Length(min=1, max=256), metadata={
+        "description": "an extension, or a number of the company in any usual form"})
+
+
 class PageQuery(Schema):
     class Meta:
         unknown = RAISE
