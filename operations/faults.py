@@ -7,6 +7,8 @@ var/report/faults.json. On FreeSWITCH where there is one, else on the simulator;
 A fault is a function in tests/faults/ that takes Options and gives Outcomes; FAULTS names them.
 """
 
+from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
+
 import dataclasses
 import importlib
 import json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from shared.phone_number import InvalidNumber, PhoneNumber
 MOST_OWN = 2_000
 MOST_OF_COMPANY = 20_000
 LABELS = ("work", "mobile", "home", "fax", "other")
+# So short a number is meant as an extension, as click-to-dial takes it.
+_ONLY_EXTENSION = re.compile(r"[0-9]{1,4}")
 _NAMES = ("first_name", "last_name", "organisation")
 
 
@@ -144,6 +147,9 @@ def _number(tx: Transaction, of: Book, entered: str, field: str) -> str:
             "SELECT 1 AS there FROM directory.subscribers WHERE company_id = :company_id AND extension = :extension",
             company_id=of.company_id, extension=entered):
         return entered
+    if _ONLY_EXTENSION.fullmatch(entered):
+        raise Refused("number_invalid", f"{field}: there is no such extension", field,
+                      "give a number with its area code")
     try:
         return PhoneNumber.parse(entered, of.country, of.area_code).e164
     except InvalidNumber as invalid:
