@@ -34,6 +34,7 @@ _SWITCH_WAIT_S = 5.0
 
 def build(settings: Settings, database: Database, client: InboundClient) -> Celery:
     app = celery_app("callback", settings.broker_url, [DIAL_QUEUE, WEBHOOK_QUEUE])
+    app.conf.worker_redirect_stdouts = False  # our lines are JSON already
     teller = Teller(database, settings.webhook_networks)
     routing = Routing(settings.routing_host, settings.directory_port, settings.directory_secret)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from operations import instance as instances
-from tests.scenarios.outside import plenty_of_calls
+from tests.scenarios.outside import plenty_of_calls, plenty_of_clicks
 from tests.scenarios.stage import Stage, make_stage
 from tests.scenarios.telephones import Telephones
 
@@ -20,7 +20,7 @@ def whole_stage() -> Iterator[Stage]:
         pytest.skip("stories need a running suite: make test (or PBX_TEST_INSTANCE=test-simulator with one running)")
     stage = make_stage(instances.load(name))
     try:
-        with plenty_of_calls(stage):
+        with plenty_of_calls(stage), plenty_of_clicks(stage):
             yield stage
     finally:
         stage.stop()

@@ -71,6 +71,14 @@ def plenty_of_calls(stage: Stage) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def plenty_of_clicks(stage: Stage, who: str = "anna") -> Iterator[None]:
+    """The same for what she has the system dial for her."""
+    path = f"/v1/subscribers/{stage.subscriber_id(who)}/settings/click_to_dial_limits"
+    with changed(stage, path, {"per_minute": 60}):
+        yield
+
+
 def trunks(stage: Stage) -> list[dict[str, Any]]:
     answer = stage.http("routing", "GET", "/v1/trunks", token="admin")
     assert answer.status == 200, answer.body
