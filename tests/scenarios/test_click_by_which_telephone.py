@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from operations.story_report import proves
-from tests.scenarios.outside import dead_port, first_trunk_with, plenty_of_calls, second_carrier_port, trunk
+from tests.scenarios.outside import dead_port, plenty_of_calls, second_carrier_port, trunk
 from tests.scenarios.settings import MOBILE, registered, rule, set_to
 from tests.scenarios.spoken import LIKE, likeness, prompt
 from tests.scenarios.stage import Answer, Sound, Stage
@@ -157,10 +157,9 @@ def test_a_mobile_mailbox_that_presses_nothing_calls_nobody_and_is_the_reason(st
 @proves("C1", "O4")
 def test_a_first_trunk_that_is_dead_is_passed_over_and_a_busy_mobile_is_not_tried_again(stage: Stage) -> None:
     telephones = registered(stage, "clara")
-    with a_mobile(stage), trunk(stage, port=second_carrier_port(stage)), \
-            first_trunk_with(stage, port=dead_port(stage)):
+    with a_mobile(stage), trunk(stage, port=dead_port(stage), position=1):
         attempt = clicked(stage, "22", first_leg="mobile")
-        telephones["carrier-2"].wait_for_ring(timeout_s=15).reject(486)
+        telephones.carrier.wait_for_ring(timeout_s=15).reject(486)
         failed = comes_to(stage, attempt, "failed")
         assert failed["reason"] == "first_busy"
         assert failed["message"] == "Ihr Telefon war besetzt"
