@@ -7,11 +7,11 @@ nobody's telephone rings twice for a click, no accepted click is forgotten, each
 
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
+import http.client
 import os
 import signal
 import subprocess
 import time
-import urllib.error
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +93,7 @@ class Clicks:
                     break
                 if answer.status < 500:
                     raise RuntimeError(f"{click.step}: {answer.status} {answer.body}")
-            except (OSError, urllib.error.URLError):
+            except (OSError, http.client.HTTPException):
                 pass
             if time.monotonic() > ends_at:
                 raise RuntimeError(f"{click.step}: not accepted within {patience_s:.0f} s")
@@ -106,7 +106,7 @@ class Clicks:
     def state(self, click: Click) -> str:
         try:
             answer = self.stage.http("callback", "GET", f"/v1/calls/{click.attempt_id}", token=click.asker, timeout_s=5)
-        except (OSError, urllib.error.URLError):
+        except (OSError, http.client.HTTPException):
             return "?"
         return str(answer.body["state"]) if answer.status == 200 else f"? {answer.status}"
 
