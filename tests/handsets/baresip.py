@@ -1,6 +1,7 @@
 """Lamp keys of baresip, a softphone that asks for `presence` (RFC 3856), where desk telephones ask for `dialog`.
 
-It says what a contact does on its standard output: Online, Busy or Offline.
+It says what a contact does on its standard output, Online, Busy or Offline, but not what it was told first: that stands
+in its trace of messages.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from tests.handsets.configuration import Login, Places
 from tests.handsets.process import free_port
@@ -58,16 +60,20 @@ class Baresip:
         with self._said.open("wb") as said:
             # Line by line: what it says goes to a file, which the C library would fill in blocks.
             self._process = subprocess.Popen(
-                ["stdbuf", "-oL", binary, "-f", str(self._folder)], stdin=subprocess.DEVNULL, stdout=said,
+                ["stdbuf", "-oL", binary, "-s", "-f", str(self._folder)], stdin=subprocess.DEVNULL, stdout=said,
                 stderr=subprocess.STDOUT, start_new_session=True)
+
+    def told(self) -> set[str]:
+        """The addresses whose state it was told at least once."""
+        notifies = re.findall(r"^NOTIFY .*?^From: (?:\"[^\"]*\" )?<sip:([^@>]+)@", self.said(), re.S | re.M)
+        return {unquote(address) for address in notifies}
 
     def shown(self) -> dict[str, str]:
         """Address -> Online, Busy or Offline, as it changed last; what never changed is not there."""
-        said = self._said.read_text(errors="replace") if self._said.exists() else ""
-        return {found.group(1): found.group(2) for found in _CHANGED.finditer(said)}
+        return {found.group(1): found.group(2) for found in _CHANGED.finditer(self.said())}
 
     def said(self) -> str:
-        return self._said.read_text(errors="replace")
+        return self._said.read_text(errors="replace") if self._said.exists() else ""
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
