@@ -87,6 +87,7 @@ class _Pictures:
         login.get_by_role("button", name="Anmelden", exact=True).wait_for()
         self._shoot(login, "login")
         page = self._page("anna")
+        page.locator(".person.ringing").wait_for()
         self._ready(page)
         self._shoot(page, "colleagues")
         page.locator("nav a[href='#calls']").click()
@@ -113,7 +114,7 @@ class _Pictures:
         self._shoot(page, "explain", full_page=True)
 
     def _ready(self, page: Page) -> Page:
-        page.locator(".person.ringing").wait_for()
+        page.locator(".person.on_a_call").first.wait_for()
         page.locator(".small .person").first.wait_for()
         page.locator(".lately .player").first.wait_for()
         return page

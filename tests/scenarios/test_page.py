@@ -265,7 +265,7 @@ def test_operators_see_the_calls_that_are_up_with_the_rung_and_why(stage: Stage,
     page.locator(".tile.good").get_by_text("läuft").wait_for()
     page.get_by_role("row").filter(has_text="anna-desk").get_by_text("läuft").wait_for()
     page.get_by_role("row").filter(has_text="voicemail.mail").first.wait_for()
-    for service in ("routing", "callback", "voicemail", "presence"):
+    for service in ("routing", "callback", "voicemail"):
         assert page.locator(".parts").get_by_text(service, exact=True).count() == 1
     row.get_by_role("link", name="Warum?").click()
     page.locator(".ladder .decides").first.wait_for()

@@ -86,7 +86,7 @@ export function system(main, whole) {
   function facts(name, one) {
     if (!one.up) return null;
     if (name === "switch") return [one.version, one.uptime_s !== undefined && t("uptime", { time: span(one.uptime_s) }), one.sessions !== undefined && `${one.sessions} / ${one.sessions_limit}`].filter(Boolean).join(" · ");
-    if (name === "database") return [one.version?.split(" ").slice(0, 2).join(" "), one.answer_ms !== undefined && `${one.answer_ms.toFixed(1)} ms`, one.bytes !== undefined && `${number(Math.round(one.bytes / 1e6))} MB`].filter(Boolean).join(" · ");
+    if (name === "database") return [one.version?.split(" ")[0], one.answer_ms !== undefined && `${one.answer_ms.toFixed(1)} ms`, one.bytes !== undefined && `${number(Math.round(one.bytes / 1e6))} MB`].filter(Boolean).join(" · ");
     return null;
   }
 
