@@ -106,6 +106,7 @@ class _Pictures:
         page.locator(".tile").first.wait_for()
         self._shoot(page, "system")
         page.locator("nav a[href='#explain']").click()
+        page.get_by_label("Firma").select_option(label="Musterbau GmbH")
         page.get_by_label("Wer ruft an").fill("+491715550100")
         page.get_by_label("Wen").fill("26")
         page.get_by_role("button", name="Zeigen").click()
