@@ -246,10 +246,12 @@ def _text(reply: tuple[int, bytes]) -> str:
 
 
 def _leave(connection: smtplib.SMTP) -> None:
-    """QUIT is a courtesy; what it brings changes nothing."""
+    """QUIT is a courtesy: nobody waits for the answer, which may drip for ever, and changes nothing."""
     try:
         if connection.sock is not None:
             connection.sock.settimeout(2.0)
-        connection.quit()
+            connection.putcmd("QUIT")
     except (OSError, smtplib.SMTPException):
+        pass
+    finally:
         connection.close()
