@@ -9,7 +9,7 @@ Pages: 1,000 people with 8 lamps each on the event stream at 60 calls a second. 
 many calls: their events are put into it with `sendevent`, which hands them to every listener like its own.
 """
 
-from __future__ import annotations
+from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
 import hashlib
 import json
@@ -34,7 +34,6 @@ import gevent
 
 from operations import instance as instances
 from services.presence.states import SubscriberFacts, state_of
-from shared import patched  # noqa: F401  (first)
 from shared.api import token_sha256
 from shared.calls_up import CallsUp, news_of
 from shared.database import Database
