@@ -41,6 +41,7 @@ from shared.esl import commands
 from shared.esl.client import InboundClient
 from shared.esl.events import Event
 from tests.bench.routing_setup import BenchFailed, bench_instance, sipp
+from tests.handsets.process import free_port
 
 DOMAIN = "musterbau.example"
 FIRST = 3000
@@ -52,7 +53,8 @@ SCENARIOS = Path(__file__).parent / "sipp"
 _MESSAGE = re.compile(
     rb"^-{20,} (\d{4}-\d\d-\d\d)[ \tT](\d\d:\d\d:\d\d\.\d+).*?\n"
     rb"(?:UDP|TCP) message (received|sent) [^\n]*\n", re.MULTILINE)
-_NOTIFY = re.compile(rb"^NOTIFY .*?^Call-ID: ([a-z]+-[0-9]+)///.*?<state[^>]*>([a-z]+)</state>", re.S | re.M)
+_NOTIFY = re.compile(rb"^NOTIFY .*?^Call-ID: ([a-z]+-[0-9]+)///", re.S | re.M)
+_STATE = re.compile(rb"<state[^>]*>([a-z]+)</state>")
 
 
 @dataclass
@@ -164,7 +166,8 @@ def keys(bench: instances.Instance, work: Path, people: Sequence[Person], *, pla
     trace = folder / "trace"
     watching = _sipp_beside(
         folder, "watch", f"127.0.0.1:{bench.env['PBX_SIP_INTERNAL_PORT']}", "-m", str(len(rows)), "-l", str(len(rows)),
-        "-r", "100", "-inf", str(table), "-trace_msg", "-message_file", str(trace), "-message_overwrite", "true",
+        "-p", str(free_port(socket.SOCK_DGRAM)), "-r", "100", "-inf", str(table),
+        "-trace_msg", "-message_file", str(trace), "-message_overwrite", "true",
         "-ringbuffer_size", "2000000000")
     try:
         ends_at = time.monotonic() + 120
@@ -188,7 +191,9 @@ def notifies(trace: Path) -> Iterator[tuple[float, str, str]]:
         told = _NOTIFY.search(data, mark.end(), end)
         if told is not None:
             at = datetime.fromisoformat(f"{mark.group(1).decode()} {mark.group(2).decode()[:15]}").timestamp()
-            yield at, told.group(1).decode().partition("-")[2], told.group(2).decode()
+            state = _STATE.search(data, told.end(), end)  # an idle extension has no dialog
+            lamp = state.group(1).decode() if state is not None else "terminated"
+            yield at, told.group(1).decode().partition("-")[2], lamp
 
 
 def _sipp_beside(folder: Path, scenario: str, target: str, *more: str) -> subprocess.Popen[bytes]:
