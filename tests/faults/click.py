@@ -259,8 +259,10 @@ def _one_worker(stage: Stage, clicks: Clicks, worker: Worker, admin: Any) -> Seq
     with admin.cursor() as cursor:
         cursor.execute("SET pbx.company = 'platform'")
         cursor.execute("SELECT 1 FROM callback.attempts WHERE attempt_id = %s FOR UPDATE", (queued.attempt_id,))
+        cursor.execute("SELECT pg_current_xact_id()::text")
+        [ours] = cursor.fetchone()
         os.kill(worker.pid, signal.SIGCONT)
-        stage.wait_until(lambda: _waits_for_the_claim(stage), PATIENCE_S, "the worker's claim")
+        stage.wait_until(lambda: _somebody_waits_for(stage, ours), PATIENCE_S, "the worker's claim")
         worker.kill()
     admin.rollback()
     between.again()
@@ -275,11 +277,10 @@ def _one_worker(stage: Stage, clicks: Clicks, worker: Worker, admin: Any) -> Seq
     return [ringing, unanswered, claimed, queued]
 
 
-def _waits_for_the_claim(stage: Stage) -> bool:
+def _somebody_waits_for(stage: Stage, transaction: str) -> bool:
     with stage.database.platform() as tx:
-        return bool(tx.one(
-            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            " AND query LIKE 'UPDATE callback.attempts SET state = ''dialling''%'").n)
+        return bool(tx.one("SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+                           " AND transactionid::text = :ours", ours=transaction).n)
 
 
 def _turn_down(stage: Stage, name: str) -> None:
