@@ -115,6 +115,8 @@ def ask(url: str, query: str) -> Mapping[str, Any]:
             found: Mapping[str, Any] = json.load(answer)
             return found
     except urllib.error.HTTPError as error:
+        if error.code == 503:       # it still reads what it has
+            return {"status": "away", "data": {"result": []}}
         return dict(json.load(error))
     except OSError:     # not there yet
         return {"status": "away", "data": {"result": []}}
