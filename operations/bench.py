@@ -102,7 +102,7 @@ def _lamps(few: bool) -> dict[str, Any]:
     # A process of its own: its sockets are gevent's from the first import on.
     done = subprocess.run([str(VENV_PYTHON), "-m", "tests.bench.lamps", *(["--short"] if few else [])], cwd=ROOT,
                           stdout=subprocess.PIPE, text=True, timeout=1800, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

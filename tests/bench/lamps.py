@@ -278,6 +278,7 @@ def _told(one: Person, leg: str, state: str) -> commands.Command:
 def page_lags(bench: instances.Instance, people: Sequence[Person], calls: int, calls_per_s: int) -> list[float]:
     """Presence is started anew, so that its look at the switch, which knows of no such calls, comes afterwards."""
     instances.restart(bench, "presence")
+    instances.wait_until_healthy(bench, ["presence"])
     truth, seen = Truth(), []
     ready: list[Person] = []
 
