@@ -91,8 +91,8 @@ def test_behind_a_closed_door_var_is_a_link_to_where_servers_may_go(
 
 def test_the_makefile_explains_every_target_and_each_has_its_module() -> None:
     text = (ROOT / "Makefile").read_text()
-    named = set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
-    explained = set(re.findall(r"^([a-z]+):.*## \S", text, re.MULTILINE))
+    named = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
+    explained = set(re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE))
     assert named == explained == set(TARGETS) | {"help"}
     said = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True, check=True).stdout
     assert all(f"make {name} " in said for name in named)

@@ -60,6 +60,8 @@ def test_operators_only_and_administrators_of_their_company(office: Office):
 
 def test_the_overview_shows_all_parts(office: Office, broker_url: str):
     with Connection(broker_url) as connection:
+        for name in QUEUES:     # what other modules left at the session's broker
+            connection.default_channel.queue_delete(name)
         app = celery_app("office", broker_url, [QUEUES[0]])
         [queue] = app.conf.task_queues
         queue(connection.default_channel).declare()

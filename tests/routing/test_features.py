@@ -13,6 +13,7 @@ HERSELF = Actor("subscriber", 70121, "http")
 
 @pytest.fixture
 def tx(database, owner_sql):
+    owner_sql("DELETE FROM routing.audit")      # what other modules left in the session's database
     with database.company(701) as one:
         yield one
     owner_sql("DELETE FROM routing.audit")
