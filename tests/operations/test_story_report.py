@@ -86,8 +86,8 @@ def test_each_file_is_told_by_one_of_those_who_share(tmp_path: Path) -> None:
          f"--rootdir={tmp_path}", str(tmp_path)],
         cwd=ROOT, env={"PBX_STORY_SHARES": str(tmp_path / "shares"), "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE,
         text=True) for _ in range(2)]
-    told = [[line.split()[0].rpartition("/")[2] for line in one.communicate(timeout=30)[0].splitlines() if " PASSED " in line]
-            for one in both]
+    said = [one.communicate(timeout=30)[0].splitlines() for one in both]
+    told = [[line.split()[0].rpartition("/")[2] for line in lines if " PASSED " in line] for lines in said]
     assert sorted(told[0] + told[1]) == [f"test_{name}.py::test_{name}{n}" for name in "abc" for n in range(2)]
     assert all(told), "none is left without a story"
 
