@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ CARRIERS = (CARRIER, "carrier-2")
 _ARRIVED = {"endpoint_disposition": "DELAYED NEGOTIATION", "max_forwards": "70"}
 
 
+_KEY_HELD_S = 0.25
 _WRITE_EVERY_S = 0.1
 _TOLD = ("change", "device", "call", "watch")
 
@@ -158,6 +160,8 @@ class TelephoneCall:
         self.hearing = audio.Timeline()
         self._recording: tuple[Path, float] | None = None
         self._recorded: Path | None = None
+        self._keys: deque[str] = deque()
+        self._pressing: gevent.Greenlet[[], None] | None = None
 
     # What the switch tells it
 
@@ -282,8 +286,15 @@ class TelephoneCall:
             raise CannotDo("digits are 0 to 9, *, #, A to D")
         if not self.channel.media_up or self.channel.down:
             raise CannotDo("the call is not up")
-        for digit in digits:
-            self.channel.key_pressed(digit)
+        self._keys.extend(digits)
+        if self._pressing is None or self._pressing.dead:
+            self._pressing = gevent.spawn(self._press)
+
+    def _press(self) -> None:
+        """One after the other: a key is held for 250 ms (SWITCH_DEFAULT_DTMF_DURATION in switch_types.h)."""
+        while self._keys and not self.channel.down:
+            self.channel.key_pressed(self._keys.popleft())
+            gevent.sleep(_KEY_HELD_S)
 
     def hold(self, held: bool) -> None:
         """A re-INVITE: sendonly, or sendrecv again (switch_channel_mark_hold)."""

@@ -12,6 +12,8 @@ from tests.scenarios.outside import plenty_of_calls, plenty_of_clicks
 from tests.scenarios.stage import Stage, make_stage
 from tests.scenarios.telephones import Telephones
 
+SECOND_TELEPHONE = "anna-soft"
+
 
 @pytest.fixture(scope="session")
 def whole_stage() -> Iterator[Stage]:
@@ -28,8 +30,9 @@ def whole_stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(whole_stage: Stage) -> Iterator[Stage]:
-    """The stage with no call up and nobody's lamp watched, before and after the story."""
+    """No call up, nobody's lamp watched, one telephone registered a person; before and after the story."""
     whole_stage.telephones.reset()
+    whole_stage.telephones[SECOND_TELEPHONE].unregister()
     yield whole_stage
     whole_stage.telephones.reset()
 

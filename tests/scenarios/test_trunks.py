@@ -227,10 +227,13 @@ def test_trunks_are_an_administrators_and_keep_their_passwords(stage: Stage) -> 
 def test_a_trunk_that_breaks_a_rule_is_refused_and_the_field_named(
     stage: Stage, body: dict[str, object], field: str,
 ) -> None:
-    before = trunks(stage)
+    def without_state() -> list[dict[str, object]]:
+        return [{name: value for name, value in one.items() if name != "state"} for one in trunks(stage)]
+
+    before = without_state()
     answer = stage.http("routing", "POST", "/v1/trunks", token="admin", json_body=body)
     assert (answer.status, answer.body["field"]) == (422, field), answer.body
-    assert trunks(stage) == before
+    assert without_state() == before
 
 
 @proves("O4")

@@ -42,7 +42,7 @@ export async function explain(main, session, callId) {
   async function past() {
     show(answer, h("p", { class: "soft" }, t("loading")));
     try {
-      const found = await ask("routing", `/v1/calls/${callId}/explain`);
+      const found = await onceWritten(() => ask("routing", `/v1/calls/${callId}/explain`));
       show(answer, account(found));
       timetable(found.callee);
     } catch (wrong) { show(answer, noteOf(wrong.message || wrong.words, "wrong")); }
@@ -68,6 +68,16 @@ export async function explain(main, session, callId) {
 
   if (callId) await past();
   return () => {};
+}
+
+/** A call that is up already may be a few seconds from its record. */
+async function onceWritten(look) {
+  for (let tries = 1; ; tries += 1) {
+    try { return await look(); } catch (wrong) {
+      if (wrong.status !== 404 || tries === 6) throw wrong;
+      await new Promise((again) => setTimeout(again, 1000));
+    }
+  }
 }
 
 function labelled(name, input) { return h("label", {}, h("span", {}, t(name)), input); }
