@@ -1,5 +1,6 @@
-"""`make test`: lint, the tests that need no suite in three parts, then every story on each switch of this machine. The
-parts run side by side, and so do the switches: tests mostly wait, for processes, rings, words that are spoken.
+"""`make test`: lint, the tests that need no suite, then every story on each switch of this machine. Several runs of
+pytest share the tests (shares.py), and both switches are told their stories at the same time: tests mostly wait, for
+processes, rings, words that are spoken.
 
     make test                      everything
     ./operations/run test -k lamp  the same, only what pytest selects by these words
@@ -25,14 +26,9 @@ from operations.screen import Trouble, complain, say, step
 
 STORIES = "tests/scenarios"
 """Needs a running suite."""
-PARTS = {
-    # Their switches share the ports for audio (tests/live/lab.py), as those of tests/routing do: never apart.
-    "services": ("tests/callback", "tests/live", "tests/operations", "tests/presence", "tests/voicemail"),
-    "routing": ("tests/routing",),
-}
-"""All other folders are one more part."""
+SHARES_WITHOUT_SUITE = 4
 SHARES = 2
-"""Suites that tell the stories of a switch together (story_shares.py)."""
+"""Suites that tell the stories of a switch together."""
 NOTHING_COLLECTED = 5
 NAMES = {"simulator": "the simulator", "freeswitch": "FreeSWITCH"}
 
@@ -72,14 +68,19 @@ def main(words: list[str]) -> int:
 
 
 def run_what_needs_no_suite(words: list[str]) -> list[Part]:
-    named = [folder for folders in PARTS.values() for folder in folders]
     with ThreadPoolExecutor() as together:
-        told = [together.submit(run_pytest, name, folders, words, {}, shown=False) for name, folders in PARTS.items()]
-        rest = run_pytest("rest", ["tests", *(f"--ignore={folder}" for folder in (STORIES, *named))], words, {})
-        parts = [rest, *(one.result() for one in told)]
-    for name in PARTS:
-        say(f"\n{name}\n" + (REPORT / f"{name}.log").read_text())
+        told = [
+            together.submit(run_pytest, f"without-suite-{number}", ["tests", f"--ignore={STORIES}"], words,
+                            shares("without-suite", number, SHARES_WITHOUT_SUITE), shown=number == 1)
+            for number in range(1, SHARES_WITHOUT_SUITE + 1)]
+        parts = [one.result() for one in told]
+    for part in parts[1:]:
+        say(f"\n{part.name}\n" + (REPORT / f"{part.name}.log").read_text())
     return parts
+
+
+def shares(what: str, number: int, of: int) -> Mapping[str, str]:
+    return {"PBX_SHARES": str(REPORT / f"shares-{what}"), "PBX_SHARE": f"{number}/{of}"}
 
 
 def run_stories(switches: Sequence[str], words: list[str]) -> list[Part]:
@@ -102,7 +103,8 @@ def run_stories(switches: Sequence[str], words: list[str]) -> list[Part]:
                     parts.append(Part(name, 1, f"the suite did not start: {trouble}", 0, False))
         running = [suite for suite in suites if suite.name not in {part.name for part in parts}]
         with ThreadPoolExecutor(max(1, len(running))) as together:
-            told = [together.submit(_tell, suite, words, shown=suite is running[-1]) for suite in running]
+            told = [together.submit(_tell, suite, words, _share_of(suite, running), shown=suite is running[-1])
+                    for suite in running]
             parts += [one.result() for one in told]
     finally:
         for suite in suites:
@@ -114,9 +116,13 @@ def story_file(name: str) -> Path:
     return REPORT / f"stories-{name}.json"
 
 
-def _tell(suite: instance.Instance, words: list[str], *, shown: bool) -> Part:
-    more = {"PBX_TEST_INSTANCE": suite.name, "PBX_STORY_REPORT": str(story_file(suite.name)),
-            "PBX_STORY_SHARES": str(REPORT / f"shares-{suite.switch}")}
+def _share_of(suite: instance.Instance, running: Sequence[instance.Instance]) -> Mapping[str, str]:
+    together = [one for one in running if one.switch == suite.switch]
+    return shares(suite.switch, together.index(suite) + 1, len(together))
+
+
+def _tell(suite: instance.Instance, words: list[str], share: Mapping[str, str], *, shown: bool) -> Part:
+    more = {"PBX_TEST_INSTANCE": suite.name, "PBX_STORY_REPORT": str(story_file(suite.name)), **share}
     part = run_pytest(suite.name, [STORIES], words, more, shown=shown)
     if not shown:
         say(f"\n\nStories on {suite.name}\n" + (REPORT / f"{suite.name}.log").read_text())

@@ -10,7 +10,7 @@ from operations.testing import ScratchDatabase
 from operations.testing import scratch_broker as make_scratch_broker
 from operations.testing import scratch_database as make_scratch_database
 
-pytest_plugins = ["operations.story_report", "operations.story_shares"]
+pytest_plugins = ["operations.story_report", "operations.shares"]
 
 
 @pytest.fixture(scope="session")

@@ -105,11 +105,17 @@ class Gateways:
         self._told = {trunk.name: trunk for trunk in told}
         self._keep(told)
 
-    def bring_up_to_date(self) -> None:
-        """Raises DatabaseUnavailable, DatabaseError, EslError, ValueError: then it is to be tried again."""
+    def look_at_limits(self) -> None:
+        """Raises DatabaseUnavailable, DatabaseError: then it is to be tried again."""
         with self._database.platform() as tx:
-            rows, limits = tx.rows(_TRUNKS), tx.rows(_LIMITS)
+            limits = tx.rows(_LIMITS)
         self._limits = {row.company_id: _limits(row) for row in limits}
+
+    def bring_up_to_date(self) -> None:
+        """May wait for seconds, until a carrier has let go of a gateway. Raises DatabaseUnavailable, DatabaseError,
+        EslError, ValueError: then it is to be tried again."""
+        with self._database.platform() as tx:
+            rows = tx.rows(_TRUNKS)
         wanted = {row.name: _trunk(row) for row in rows}
         addresses = _resolved({trunk.host for trunk in wanted.values()}, self._addresses)
         there = self._listed()

@@ -89,7 +89,7 @@ class Limits:
         limits = self.limits_of(company_id)
         forwarded = step.reason.startswith("forward")
         cents = limits.cents_per_minute.get(_class_of(outside), 0)
-        limit = "" if again else self._reached(limits, company_id, outside, forwarded=forwarded, cents=cents)
+        limit = "" if again else self._count(limits, company_id, outside, forwarded=forwarded, cents=cents)
         if not limit:
             self._running[call_id] = _Running(
                 company_id, outside.subscriber_id, outside.number, forwarded, cents, self._clock_s())
@@ -111,12 +111,23 @@ class Limits:
     def stops(self, company_id: int, leg: TrunkLeg) -> str:
         """The limit that forbids a leg to the outside which no caller waits for, or ""; then it counts as one more."""
         limits = self.limits_of(company_id)
-        limit = self._reached(limits, company_id, leg, forwarded=False, cents=cents_of(limits, leg))
+        limit = self._count(limits, company_id, leg, forwarded=False, cents=cents_of(limits, leg))
         if limit:
             LIMITED.labels(limit).inc()
             log.warning("first leg to the outside stopped by a limit", limit=limit, company_id=company_id,
                         subscriber_id=leg.subscriber_id)
         return limit
+
+    def would_stop(self, step: Step | None, company_id: int) -> str:
+        """The limit that would now stop the legs of a step to the outside, or ""; nothing counts as made."""
+        if not isinstance(step, Ring) or step.reason == "emergency":
+            return ""
+        outside = next((leg for leg in step.legs if isinstance(leg, TrunkLeg)), None)
+        if outside is None:
+            return ""
+        limits = self.limits_of(company_id)
+        return self._limit_of(limits, company_id, outside, forwarded=step.reason.startswith("forward"),
+                              cents=cents_of(limits, outside))
 
     def ended(self, call_id: str) -> None:
         self._running.pop(call_id, None)
@@ -126,7 +137,17 @@ class Limits:
         for call_id in [one for one in self._running if one not in call_ids]:
             del self._running[call_id]
 
-    def _reached(
+    def _count(
+        self, limits: CallLimits, company_id: int, leg: TrunkLeg, *, forwarded: bool, cents: int,
+    ) -> str:
+        """As one call more, or the limit that forbids it."""
+        limit = self._limit_of(limits, company_id, leg, forwarded=forwarded, cents=cents)
+        if not limit:
+            for whose in (("subscriber", leg.subscriber_id), ("company", company_id)):
+                self._in_last_minute(whose).append(self._clock_s())
+        return limit
+
+    def _limit_of(
         self, limits: CallLimits, company_id: int, leg: TrunkLeg, *, forwarded: bool, cents: int,
     ) -> str:
         if forwarded:
@@ -143,8 +164,6 @@ class Limits:
             return "per_subscriber_per_minute"
         if len(company) >= limits.per_minute:
             return "per_minute"
-        own.append(self._clock_s())
-        company.append(self._clock_s())
         return ""
 
     def _in_last_minute(self, whose: tuple[str, int]) -> deque[float]:

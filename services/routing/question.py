@@ -99,6 +99,15 @@ class WhatNext:
     language: str = ""
 
 
+def _dialled(destination: str, key: re.Match[str] | None, plain: re.Match[str] | None) -> str:
+    """A lamp key goes on record as the key it is, without the secret by which its handset may watch."""
+    if key:
+        return destination.rpartition("-")[0]
+    if plain:
+        return plain.group(1)
+    return destination if _DIALLED.fullmatch(destination) else ""
+
+
 def read(channel: Channel) -> Question | WhatNext:
     """Raises MissingHeader when the channel's data lack what every channel has."""
     leg_uuid = channel.require("Unique-ID")
@@ -125,8 +134,7 @@ def read(channel: Channel) -> Question | WhatNext:
     subscriber = _matching(_ID, channel.variable("pbx_subscriber"))
     return Question(
         leg_uuid=leg_uuid,
-        dialled=plain_lamp.group(1) if plain_lamp else
-        destination if lamp or night_lamp or _DIALLED.fullmatch(destination) else "",
+        dialled=_dialled(destination, lamp or night_lamp, plain_lamp),
         from_trunk=context == "public",
         device_id=_matching(_NAME, channel.variable("pbx_device")) or None,
         subscriber_id=int(subscriber) if subscriber else None,

@@ -1,13 +1,15 @@
 """Keeps what the switch and we remember of registered people right: primed ahead of need, forgotten on change.
 
     a device registers                                 -> our memory of its subscriber, the switch's entries
-    NOTIFY pbx_directory (triggers of the directory)   -> xml_flush_cache of that entry, and looked at again
+    NOTIFY pbx_directory (triggers of the directory)   -> xml_flush_cache of that entry, and looked at again;
+                                                          trunks: the switch's gateways, and the limits of calls
     any gap in listening, a reconnect, "everything"    -> what was served is compared, what differs flushed
 
 The switch caches an entry when somebody looks at it, so to prime is to look: `user_data` of the device, of the
 extension, and of each number. Entry by entry, and only when the database has just answered: the switch is never
-left with an empty cache, for with that and without us nobody could call or register. All of it in one greenlet, one
-thing at a time, never on a call's path; news comes before comparing. What fails is tried again.
+left with an empty cache, for with that and without us nobody could call or register. All entries in one greenlet, one
+thing at a time, never on a call's path; news comes before comparing. Gateways have a greenlet of their own, since a
+carrier may take seconds to let go of one, and so have limits, since money hangs on them. What fails is tried again.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import re
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
 import gevent
 import structlog
@@ -55,7 +58,9 @@ class Registrations:
         database_url: str, gateways: Gateways | None = None,
     ) -> None:
         self._client = client
-        self._gateways = gateways
+        self._of_trunks = [] if gateways is None else [
+            _Kept("limits of calls", gateways.look_at_limits),
+            _Kept("gateways of the switch", gateways.bring_up_to_date)]
         self._directory = directory
         self._switch_directory = switch_directory
         self._served = served
@@ -72,7 +77,8 @@ class Registrations:
         # What changed while nobody listened is not known.
         notices = Notices(self._database_url, "pbx_directory", heard=self.changed,
                           gap=lambda: self._want("compare", EVERYTHING))
-        self._greenlets = [gevent.spawn(self._work), gevent.spawn(notices.run)]
+        self._greenlets = [gevent.spawn(work) for work in (
+            self._work, *(kept.run for kept in self._of_trunks), notices.run)]
 
     def stop(self) -> None:
         self._stopping = True
@@ -92,7 +98,7 @@ class Registrations:
 
     def changed(self, entry: str) -> None:
         if entry == gateways.ENTRY:
-            self._want("trunks", entry)
+            self._look_at_trunks()
         else:
             self._want("compare" if entry == EVERYTHING else "flush", entry)
 
@@ -127,11 +133,8 @@ class Registrations:
     def _do_next(self) -> None:
         (what, entry), _ = self._waiting.popitem(last=False)
         try:
-            if what == "trunks":
-                if self._gateways is not None:
-                    self._gateways.bring_up_to_date()
-            elif what == "compare":
-                self._want("trunks", gateways.ENTRY)
+            if what == "compare":
+                self._look_at_trunks()
                 self._compare_everything()
             elif what == "flush":
                 self._refresh(entry)
@@ -141,6 +144,10 @@ class Registrations:
             if what != "prime":  # a device not primed now is primed with its next registration
                 self._waiting.setdefault((what, entry), None)
             raise
+
+    def _look_at_trunks(self) -> None:
+        for kept in self._of_trunks:
+            kept.wake()
 
     def _compare_everything(self) -> None:
         """Raises ValueError when the switch's list of registrations is none."""
@@ -202,3 +209,30 @@ class Registrations:
             self._client.background("user_data", entry, "var", "pbx_company", timeout_s=5)
         except CommandRejected as error:
             log.warning("directory entry not taken by the switch", entry=entry, reason=error.reply)
+
+
+class _Kept:
+    """Done anew, in a greenlet of its own, each time something may have changed; what fails is tried again."""
+
+    def __init__(self, what: str, work: Callable[[], None]) -> None:
+        self._what = what
+        self._do = work
+        self._woken = Flag()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def run(self) -> None:
+        while True:
+            self._woken.wait()
+            self._woken.clear()
+            try:
+                self._do()
+            except (EslError, DatabaseUnavailable, DatabaseError, ValueError) as error:
+                log.warning("not brought up to date yet", what=self._what, reason=str(error))
+                gevent.sleep(_AGAIN_S)
+                self._woken.set()
+            except Exception:  # whatever it is, a limit just set must not stay unknown for it
+                log.exception("not brought up to date yet", what=self._what)
+                gevent.sleep(_AGAIN_S)
+                self._woken.set()

@@ -8,7 +8,7 @@ from operations import settings_of_instance
 ROOT = Path(__file__).resolve().parents[2]
 # Between parts of the project, never set by people.
 PRIVATE = {
-    "PBX_HEARTBEAT_FD", "PBX_MIGRATION_URL", "PBX_STORY_REPORT", "PBX_STORY_SHARES", "PBX_SUPERVISED",
+    "PBX_HEARTBEAT_FD", "PBX_MIGRATION_URL", "PBX_SHARE", "PBX_SHARES", "PBX_STORY_REPORT", "PBX_SUPERVISED",
     "PBX_TEST_INSTANCE",
 }
 

@@ -22,6 +22,7 @@ FOLDERS = ("log", "db", "run", "tmp", "cache", "recordings", "storage")
 CERTIFICATES = VAR / "certificates"
 START_S = 30.0
 STOP_S = 15.0
+_AUDIO_PORTS = 200
 _BAD_LINE = re.compile(r"\[(ERR|CRIT|ALERT)\]")
 
 
@@ -30,6 +31,25 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class AudioPorts:
+    """A range of ports for sound that no other process of these tests has: its own until it is given back."""
+
+    def __init__(self) -> None:
+        for first in range(29_000, 32_600, _AUDIO_PORTS):
+            self._mark = socket.socket(socket.AF_INET, socket.SOCK_STREAM)  # sound is UDP: in nobody's way
+            try:
+                self._mark.bind(("127.0.0.1", first))
+            except OSError:
+                self._mark.close()
+            else:
+                self.first, self.last = first, first + _AUDIO_PORTS - 1
+                return
+        raise RuntimeError("every range of ports for sound is taken")
+
+    def give_back(self) -> None:
+        self._mark.close()
 
 
 class SwitchDied(Exception):

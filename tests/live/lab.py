@@ -24,7 +24,7 @@ from shared.esl.client import InboundClient
 from shared.esl.server import OutboundServer
 from tests.handsets.configuration import Login, Places
 from tests.handsets.driver import HandsetDriver
-from tests.handsets.process import FreeSwitch, free_port
+from tests.handsets.process import AudioPorts, FreeSwitch, free_port
 from tests.scenarios.telephones import Telephones
 
 CONF = Path(__file__).resolve().parents[2] / "freeswitch" / "conf"
@@ -114,13 +114,15 @@ class Lab:
         self.passwords = {device: secrets.token_hex(8) for device in DEVICES}
         self.directory = Directory(secret, self.passwords)
         self.routing_port = free_port()
+        self.audio = [AudioPorts() for _ in ("the switch", "the handsets")]
         self.environment = {
             "PBX_ESL_PASSWORD": secrets.token_hex(16), "PBX_ESL_PORT": str(free_port()),
             "PBX_ROUTING_CALL_PORT": str(self.routing_port), "PBX_ROUTING_CALL_PORT_2": str(free_port()),
             "PBX_VOICEMAIL_CALL_PORT": str(free_port()), "PBX_DIRECTORY_PORT": str(self.directory.port),
             "PBX_DIRECTORY_SECRET": secret, "PBX_SIP_IP": "127.0.0.1",
             "PBX_SIP_INTERNAL_PORT": str(free_port()), "PBX_SIP_EXTERNAL_PORT": str(free_port()),
-            "PBX_RTP_START": "30000", "PBX_RTP_END": "30999",
+            "PBX_RTP_START": str(self.audio[0].first),
+            "PBX_RTP_END": str(self.audio[0].last),
             "PBX_TRUNK_HOST": "127.0.0.1", "PBX_TRUNK_PORT": str(free_port()),
             "PBX_SOUNDS": str(folder / "sounds"), "PBX_SPOOL": str(folder / "spool"), "PBX_LOG_LEVEL": "info",
         }
@@ -135,7 +137,7 @@ class Lab:
         self.places = Places(
             "127.0.0.1", int(self.environment["PBX_SIP_INTERNAL_PORT"]),
             int(self.environment["PBX_SIP_EXTERNAL_PORT"]), free_port(), int(self.environment["PBX_TRUNK_PORT"]),
-            free_port(), secrets.token_hex(16), 31000, 31999)
+            free_port(), secrets.token_hex(16), self.audio[1].first, self.audio[1].last)
         self.routing: OutboundServer | None = None
         self.client: InboundClient | None = None
         self.handsets: HandsetDriver | None = None
@@ -181,3 +183,5 @@ class Lab:
         self.close_routing()
         self.switch.stop()
         self.directory.close()
+        for ports in self.audio:
+            ports.give_back()

@@ -78,14 +78,23 @@ def test_what_two_suites_told_counts_together(tmp_path: Path) -> None:
 
 
 def test_each_file_is_told_by_one_of_those_who_share(tmp_path: Path) -> None:
+    until_both_have_begun = (
+        "import os, pathlib, time\n"
+        "ends_at = time.monotonic() + 20\n"
+        "def wait():\n"
+        f"    here = pathlib.Path({str(tmp_path / 'begun')!r})\n"
+        "    here.mkdir(exist_ok=True)\n"
+        "    (here / str(os.getpid())).touch()\n"
+        "    while len(list(here.iterdir())) < 2 and time.monotonic() < ends_at:\n"
+        "        time.sleep(0.05)\n")
     for name in ("a", "b", "c"):
         (tmp_path / f"test_{name}.py").write_text(
-            "import time\n" + "".join(f"def test_{name}{n}(): time.sleep(0.3)\n" for n in range(2)))
+            until_both_have_begun + "".join(f"def test_{name}{n}(): wait()\n" for n in range(2)))
     both = [subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-v", "-p", "operations.story_shares", "-c", str(ROOT / "pyproject.toml"),
+        [sys.executable, "-m", "pytest", "-v", "-p", "operations.shares", "-c", str(ROOT / "pyproject.toml"),
          f"--rootdir={tmp_path}", str(tmp_path)],
-        cwd=ROOT, env={"PBX_STORY_SHARES": str(tmp_path / "shares"), "PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE,
-        text=True) for _ in range(2)]
+        cwd=ROOT, env={"PBX_SHARES": str(tmp_path / "shares"), "PBX_SHARE": f"{number}/2", "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE, text=True) for number in (1, 2)]
     said = [one.communicate(timeout=30)[0].splitlines() for one in both]
     told = [[line.split()[0].rpartition("/")[2] for line in lines if " PASSED " in line] for lines in said]
     assert sorted(told[0] + told[1]) == [f"test_{name}.py::test_{name}{n}" for name in "abc" for n in range(2)]

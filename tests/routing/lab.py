@@ -26,7 +26,7 @@ from operations.testing import scratch_broker, scratch_database
 from shared.esl.client import InboundClient
 from tests.handsets.configuration import Login, Places
 from tests.handsets.driver import HandsetDriver
-from tests.handsets.process import FreeSwitch, free_port
+from tests.handsets.process import AudioPorts, FreeSwitch, free_port
 from tests.scenarios.telephones import Telephones
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,12 +129,14 @@ class Lab:
         routing_url = own._replace(netloc=f"{own.username}:{own.password}@127.0.0.1:{self.line.port}").geturl()
         for part in ("spool/fallback", "sounds/music", "run"):
             (folder / part).mkdir(parents=True)
+        self.audio = [AudioPorts() for _ in ("the switch", "the handsets")]
         self.environment = {
             "PBX_RUN": str(folder / "run"), "PBX_INSTANCE": "routing-lab", "PBX_SWITCH": "freeswitch",
             "PBX_DATABASE_URL_ROUTING": routing_url, "PBX_ADMIN_DATABASE_URL": admin_url,
             "PBX_BROKER_URL": broker_url, "PBX_BIND": "127.0.0.1", "PBX_ESL_HOST": "127.0.0.1",
             "PBX_ESL_PASSWORD": secrets.token_hex(16), "PBX_DIRECTORY_SECRET": secrets.token_hex(16),
-            "PBX_SIP_IP": "127.0.0.1", "PBX_RTP_START": "32000", "PBX_RTP_END": "32999",
+            "PBX_SIP_IP": "127.0.0.1", "PBX_RTP_START": str(self.audio[0].first),
+            "PBX_RTP_END": str(self.audio[0].last),
             "PBX_TRUNK_HOST": "127.0.0.1", "PBX_SOUNDS": str(folder / "sounds"), "PBX_SPOOL": str(folder / "spool"),
             "PBX_LOG_LEVEL": "info",
             "PBX_SMTP_HOST": "127.0.0.1", "PBX_SMTP_PORT": str(free_port()), "PBX_MAIL_FROM": "telefon@example.test",
@@ -156,7 +158,7 @@ class Lab:
         self.handsets = HandsetDriver(
             folder / "handsets",
             Places("127.0.0.1", port["SIP_INTERNAL"], port["SIP_EXTERNAL"], free_port(), port["TRUNK"], free_port(),
-                   secrets.token_hex(16), 33000, 33999),
+                   secrets.token_hex(16), self.audio[1].first, self.audio[1].last),
             [Login(device, DOMAIN, password) for device, password in self.secrets["devices"].items()
              if device not in ("ulf-desk", "vera-desk")],
         )
@@ -174,6 +176,8 @@ class Lab:
         self.routing.stop()
         self.switch.stop()
         self.line.stop()
+        for ports in self.audio:
+            ports.give_back()
 
     @contextmanager
     def client(self) -> Iterator[InboundClient]:

@@ -175,7 +175,7 @@ def test_holidays_are_named(client, owner_sql):
 
 def test_what_holds_only_now_is_said_to_be_unknown_of_another_time(client):
     now, then = explained(client), explained(client, at="2026-11-26T12:00")
-    assert (now["not_known"], then["not_known"]) == ([], ["calls_up", "registrations"])
+    assert (now["not_known"], then["not_known"]) == ([], ["calls_up", "registrations", "limits"])
     assert now["plan"]["legs"][0]["registered"] is False
     assert "registered" not in then["plan"]["legs"][0]
 

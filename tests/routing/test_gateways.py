@@ -127,10 +127,10 @@ def test_an_unreadable_file_is_as_none(gateways: Gateways, tmp_path: Path, text:
     assert gateways.of_company(701) == ()
 
 
-def test_limits_come_with_the_trunks(trunks: Sql, gateways: Gateways) -> None:
+def test_limits_of_calls_are_those_set_or_the_usual_ones(trunks: Sql, gateways: Gateways) -> None:
     trunks("INSERT INTO routing.call_limits (company_id, forwarded_at_once, cents_per_minute)"
            " VALUES (701, 5, '{\"mobile\": 7}')")
-    gateways.bring_up_to_date()
+    gateways.look_at_limits()
     limits = gateways.limits_of(701)
     assert (limits.forwarded_at_once, limits.per_minute, limits.per_subscriber_per_minute) == (5, 100, 10)
     assert (limits.cents_per_minute["mobile"], limits.cents_per_minute["premium"]) == (7, 200)

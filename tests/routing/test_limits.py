@@ -54,6 +54,16 @@ def test_ten_calls_a_minute_and_the_eleventh_only_a_minute_after_the_first() -> 
     assert ward.goes(outside())
 
 
+def test_what_would_stop_a_call_is_told_without_counting_it() -> None:
+    ward = Ward(per_subscriber_per_minute=1, forwarded_at_once=1)
+    assert [ward.limits.would_stop(outside(), 7) for _ in range(3)] == ["", "", ""]
+    assert ward.goes(outside())
+    assert ward.limits.would_stop(outside(), 7) == "per_subscriber_per_minute"
+    assert ward.limits.would_stop(outside(reason="forward_always"), 7) == ""
+    assert ward.limits.would_stop(outside(reason="emergency"), 7) == ""
+    assert ward.limits.would_stop(END, 7) == ""
+
+
 def test_the_next_trunk_for_the_same_call_counts_no_second_time() -> None:
     ward = Ward(per_subscriber_per_minute=1)
     first = outside()

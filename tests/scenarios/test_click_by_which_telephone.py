@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -73,6 +74,15 @@ def presses_1_until_it_rings(stage: Stage, first: Call, who: str) -> Call:
         return None if telephone.stays_silent() else telephone.wait_for_ring()
 
     return stage.wait_until(look, 15, f"the ringing at {who}")
+
+
+def limit_now(stage: Stage, who: str, number: str) -> str | None:
+    """What routing would stop this call with."""
+    query = urlencode({"caller": stage.extension(who), "callee": number})
+    answer = stage.http("routing", "GET", f"/v1/explain?{query}", token="admin")
+    assert answer.status == 200, answer.body
+    limit: str | None = answer.body["limit"]
+    return limit
 
 
 def is_told(first: Call, recording: str, name: str, language: str = "de") -> None:
@@ -307,6 +317,7 @@ def test_both_legs_outside_count_and_the_one_too_many_hears_so(stage: Stage) -> 
         attempt = clicked(stage, CUSTOMER, first_leg="mobile")
         mobile = telephones.carrier.wait_for_ring()
         with set_to(stage, "call_limits", "company", per_subscriber_per_minute=1):
+            stage.wait_until(lambda: limit_now(stage, "clara", CUSTOMER) is not None, 15, "the limit")
             mobile.answer()
             recording = mobile.record()
             is_told(mobile, recording, "call-not-permitted")

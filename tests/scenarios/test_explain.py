@@ -205,7 +205,7 @@ def test_who_is_on_a_call_is_known_now_and_of_no_other_time(stage: Stage) -> Non
         tomorrow = imagined(stage, "21", "22", "2026-12-23T12:00")
         talk.hangup()
     assert next(line["saw"] for line in now["rungs"] if line["decides"] and line["rung"] == "busy")["calls_up"] == 1
-    assert (tomorrow["rung"], tomorrow["not_known"]) == ("devices", ["calls_up", "registrations"])
+    assert (tomorrow["rung"], tomorrow["not_known"]) == ("devices", ["calls_up", "registrations", "limits"])
 
 
 @proves("R15", "G6")

@@ -31,7 +31,7 @@ Account = dict[str, Any]
 
 _NUMBERS = {rung.name: rung.number for rung in LADDER}
 _OF_OLD: Mapping[str, Any] = {"sent_on": 0, "decides": False}
-MOMENTARY = ("calls_up", "registrations")
+MOMENTARY = ("calls_up", "registrations", "limits")
 """What holds at this moment only, and is not known of another."""
 
 
@@ -98,6 +98,7 @@ class Explainer:
             "rung": decided.decision.rung,
             "rungs": told(map(Looked.as_json, decided.decision.trace), names),
             "plan": way(step, people, registered),
+            "limit": self._answers.limits.would_stop(step, decided.company_id) or None if at is None else None,
         }
 
     def decided(self, call: Imagined, now: datetime, *, at_rest: bool) -> Decided:

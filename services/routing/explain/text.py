@@ -41,7 +41,8 @@ def _head(account: Account) -> Iterator[str]:
         yield f"{_when(account['at'])} · {_calendar(account['calendar'])}"
         yield from _night(account["calendar"]["night"])
         if account["not_known"]:
-            yield "Who is on a call then and which telephones are registered is not known: taken as nobody, and as all."
+            yield ("Who is on a call then, which telephones are registered and which limits are reached is not known:"
+                   " taken as nobody, all and none.")
     if account["from_memory"]:
         yield "Decided by last known facts: the database did not answer."
 
@@ -138,6 +139,8 @@ def _folded(row: str, indent: str) -> Iterator[str]:
 
 
 def _planned(account: Account) -> Iterator[str]:
+    if account["limit"]:
+        yield f"Stopped now by the company's limit: {account['limit'].replace('_', ' ')}. Once there is room again:"
     yield "What happens"
     again = set(_ids_met_again(account["plan"]))
     yield from _steps(account["plan"], "  ", "  ", again)

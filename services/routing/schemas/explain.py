@@ -77,7 +77,7 @@ class Explanation(Schema):
     at = fields.String(required=True, metadata={"description": "in the time zone of the site"})
     calendar = fields.Nested(Calendar)
     not_known = fields.List(fields.String(), metadata={
-        "description": "facts of the moment that are not known of another time: calls_up, registrations"})
+        "description": "facts of the moment that are not known of another time: calls_up, registrations, limits"})
     from_memory = fields.Boolean(required=True, metadata={"description": "decided while the database was away"})
     rung = fields.String(allow_none=True, required=True, metadata={"description": "what decided first"})
     rungs = fields.List(fields.Nested(RungView), required=True)
@@ -85,6 +85,9 @@ class Explanation(Schema):
         "what happens, as a tree: `do` is ring, splash, send_on, announce, mailbox, portal, end, say, code,"
         " pick_up; what follows stands under busy, no_answer, not_reachable, gone or then;"
         " {do: as, id} is the step of that id")})
+    limit = fields.String(allow_none=True, metadata={"description": (
+        "the cap on calls to the outside that would stop this one now: per_subscriber_per_minute, per_minute,"
+        " forwarded_at_once, daily_budget; null: none")})
     happened = fields.List(fields.Dict(), metadata={"description": "what was done, in order, with what came of it"})
     answered_at = fields.String(allow_none=True)
     answered_by = fields.Nested(AnsweredBy, allow_none=True)
@@ -100,7 +103,8 @@ EXAMPLE = {
     "calendar": {"site": "Berlin", "time_zone": "Europe/Berlin", "weekday": "Thursday", "holiday": None,
                  "holiday_region": "DE-BE",
                  "night": {"on": True, "by": "schedule", "until": "2026-12-28T08:00+01:00", "target": "30"}},
-    "not_known": ["calls_up", "registrations"], "from_memory": False, "rung": "night service", "rungs": [_RUNG],
+    "not_known": ["calls_up", "registrations", "limits"], "from_memory": False, "rung": "night service",
+    "rungs": [_RUNG],
     "plan": {"id": 1, "do": "send_on", "from": "22", "name": "Bernd Köhler", "reason": "out-of-service",
              "then": {"id": 2, "do": "mailbox", "reason": "always", "extension": "30", "name": "Jonas Fuchs"}},
 }

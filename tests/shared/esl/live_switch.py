@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests.handsets.process import AudioPorts
+
 MODULES = (
     "mod_console",
     "mod_logfile",
@@ -140,15 +142,15 @@ class LiveSwitch:
         self.folder = Path(tempfile.mkdtemp(prefix="esl-live-"))
         self.esl_port = free_port()
         self.sip_port = free_port(socket.SOCK_DGRAM)
+        self.audio = AudioPorts()
         self.password = secrets.token_hex(16)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        rtp_start = 40000 + secrets.randbelow(200) * 100
         text = CONFIGURATION.format(
             modules="".join(f'<load module="{module}"/>' for module in MODULES),
-            rtp_start=rtp_start,
-            rtp_end=rtp_start + 98,
+            rtp_start=self.audio.first,
+            rtp_end=self.audio.last,
             esl_port=self.esl_port,
             sip_port=self.sip_port,
             password=self.password,
@@ -178,4 +180,5 @@ class LiveSwitch:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+        self.audio.give_back()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -146,8 +146,11 @@ function frame() {
       else link.removeAttribute("aria-current");
     }
     main.dataset.view = name;
-    const begun = { colleagues: () => people(main, session.person), calls: () => calls(main), mailbox: () => mailbox(main),
-      system: () => system(main, session.role === "operator"), explain: () => explain(main, session, part) }[name]();
+    // A place of its own: what a view left behind still fetches is never shown in the next one, nor can anyone type into it.
+    const place = h("div", {});
+    show(main, place);
+    const begun = { colleagues: () => people(place, session.person), calls: () => calls(place), mailbox: () => mailbox(place),
+      system: () => system(place, session.role === "operator"), explain: () => explain(place, session, part) }[name]();
     const ended = await begun;
     if (mine === turn) endView = ended;
     else ended?.();

@@ -95,7 +95,7 @@ function account(told) {
   const callee = told.callee ? `${told.callee.name} (${told.callee.extension})` : told.dialled;
   const notes = [told.calendar?.holiday && t("holiday", { name: told.calendar.holiday }),
     told.calendar?.night?.on && t("night_on", { until: told.calendar.night.until ? wall(told.calendar.night.until) : "…" }),
-    told.not_known?.length && t("not_known")].filter(Boolean);
+    told.not_known?.length && t("not_known"), told.limit && t("limit_reached", { name: t(`limit_${told.limit}`) })].filter(Boolean);
   return h("section", { class: "account" },
     h("h2", { class: "route" }, h("span", {}, caller), icon("arrow"), h("span", {}, callee)),
     h("p", { class: "soft" }, wall(told.at), ...notes.map((one) => ` · ${one}`)),

@@ -1,7 +1,8 @@
-"""Several suites tell the stories of one switch together: each takes the next file nobody has taken.
+"""Several runs of pytest tell the same stories together: each takes the next file nobody has taken.
 
-A pytest plugin (loaded by tests/conftest.py). With PBX_STORY_SHARES set to a folder, the runs that share it divide the
-files they all collected: a file is taken by who first makes an entry of its name there.
+A pytest plugin (loaded by tests/conftest.py). With PBX_SHARES set to a folder, the runs that share it divide the files
+they all collected: a file is taken by who first makes an entry of its name there. PBX_SHARE=2/4 is the second of four:
+it begins a quarter down the list, so that neighbours, which often share what is slow to make, stay together.
 """
 
 import os
@@ -13,14 +14,17 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    folder = os.environ.get("PBX_STORY_SHARES")
+    folder = os.environ.get("PBX_SHARES")
     if folder:
-        config.pluginmanager.register(_Share(Path(folder)))
+        number, _, of = os.environ["PBX_SHARE"].partition("/")
+        config.pluginmanager.register(_Share(Path(folder), int(number) - 1, int(of)))
 
 
 class _Share:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, number: int, of: int) -> None:
         self._folder = folder
+        self._number = number
+        self._of = of
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """As pytest's own (_pytest/main.py), of the files taken. One story ahead, for pytest tears down what the
@@ -41,9 +45,12 @@ class _Share:
 
     def _taken(self, items: list[pytest.Item]) -> Iterator[pytest.Item]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        for file, of_file in groupby(items, key=lambda item: item.path):
+        files = [(file, list(of_file)) for file, of_file in groupby(items, key=lambda item: item.path)]
+        begins_at = len(files) * self._number // self._of
+        for file, of_file in (*files[begins_at:], *files[:begins_at]):
+            place = file.relative_to(items[0].config.rootpath).with_suffix("")
             try:
-                (self._folder / file.stem).touch(exist_ok=False)
+                (self._folder / "-".join(place.parts)).touch(exist_ok=False)
             except FileExistsError:
                 continue
             yield from of_file
