@@ -131,10 +131,11 @@ class Answers:
         that nobody makes. Raises Unknown, NotKnownNow."""
         country = question.country or self.home_country
         if not question.from_trunk and is_emergency(question.dialled, country) and question.gateway:
-            # All that an emergency call needs came with the channel: no look-up can hold it up or fail.
-            others = (*self.outside.of_company(question.company_id),
-                      *self.directory.trunks_known(question.company_id))
-            trunks = tuple(dict.fromkeys((question.gateway, *others)))
+            # No look-up can hold an emergency call up or fail it: its trunks as they now stand are in memory, and that
+            # of the channel, from when the telephone registered, is there when nothing else is.
+            trunks = tuple(dict.fromkeys((
+                *self.outside.of_company(question.company_id), question.gateway,
+                *self.directory.trunks_known(question.company_id))))
             step = emergency_step(question.dialled, trunks, question.site_number, "de")
             saw = (("emergency", True), ("trunks", len(trunks)))
             trace = (Looked("outgoing", EMERGENCY, saw, "decided", decides=True),)

@@ -15,6 +15,7 @@ from services.routing.memory import Asked, Found
 from services.routing.plan import Act
 from services.routing.plan_state import from_variable
 from services.routing.ringing import Ringing
+from services.routing.trunk_legs import NothingKnown
 from shared.esl.events import Event
 from shared.schedule import NightService
 from tests.routing.build import COMPANY, forward, person
@@ -193,6 +194,21 @@ def test_an_emergency_call_goes_over_the_next_trunk_when_the_first_fails():
     first = office.answer(from_anna("112")).variables
     second = office.answer(again(first, "NORMAL_TEMPORARY_FAILURE", f"{OTHER_LEG};NORMAL_TEMPORARY_FAILURE")).variables
     assert second["pbx_dial"].endswith("sofia/gateway/musterbau-2/112")
+
+
+def test_an_emergency_call_goes_by_the_order_of_the_trunks_as_it_now_is():
+    """The channel names the trunk that was the first when the telephone registered."""
+    class Outside(NothingKnown):
+        def of_company(self, company_id):
+            return ("musterbau-3", "musterbau-1")
+
+    office = answers(person(21), company=Company(7, "musterbau.example", ("musterbau-1", "musterbau-2")))
+    office.outside = Outside()
+    given = office.answer(from_anna("112")).variables
+    for trunk in ("musterbau-3", "musterbau-1", "musterbau-2"):
+        assert given["pbx_dial"].endswith(f"sofia/gateway/{trunk}/112")
+        failed = again(given, "NORMAL_TEMPORARY_FAILURE", f"{OTHER_LEG};NORMAL_TEMPORARY_FAILURE")
+        given = office.answer(failed).variables
 
 
 def test_with_nothing_known_the_switch_goes_on_alone():
