@@ -14,7 +14,7 @@ from operations.secrets_file import keep_secrets
 
 PORTS_OF_INSTANCE = {
     "dev": 0, "test-simulator": 100, "test-freeswitch": 200, "bench": 300, "test-simulator-2": 400,
-    "test-freeswitch-2": 500, "faults": 700,
+    "test-freeswitch-2": 500, "test-freeswitch-3": 600, "faults": 700,
 }
 SWITCHES = ("freeswitch", "simulator", "external")
 

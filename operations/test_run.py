@@ -27,8 +27,8 @@ from operations.screen import Trouble, complain, say, step
 STORIES = "tests/scenarios"
 """Needs a running suite."""
 SHARES_WITHOUT_SUITE = 4
-SHARES = 2
-"""Suites that tell the stories of a switch together."""
+SUITES = {"simulator": 2, "freeswitch": 3}
+"""How many tell the stories of a switch together; a real switch takes its time."""
 NOTHING_COLLECTED = 5
 NAMES = {"simulator": "the simulator", "freeswitch": "FreeSWITCH"}
 
@@ -84,14 +84,14 @@ def shares(what: str, number: int, of: int) -> Mapping[str, str]:
 
 
 def run_stories(switches: Sequence[str], words: list[str]) -> list[Part]:
-    """On suites made for it, SHARES for each switch, all side by side. Those of the last one are shown as they are
+    """On suites made for it, several for each switch, all side by side. Those of the last one are shown as they are
     told."""
     say("\nStories on " + " and ".join(NAMES[switch] for switch in switches))
     suites: list[instance.Instance] = []
     parts = []
     try:
         for switch in switches:
-            for share in range(SHARES):
+            for share in range(SUITES[switch]):
                 name = f"test-{switch}" + (f"-{share + 1}" if share else "")
                 try:
                     with step(f"making the suite {name}"):

@@ -22,7 +22,7 @@ from shared.esl.commands import Command, bgapi
 _ONE_SECOND_LONGER = 1
 
 
-# With a list of causes here originate_timeout never fires (switch_ivr_originate.c: `ok`), so each leg counts for
+# With a list of causes in fail_on_single_reject, originate_timeout never fires (switch_ivr_originate.c: `ok`), so each leg counts for
 # itself. Listed is what says something about the number, or that it was ended on purpose: over another trunk it would
 # ring again. After a list the job's answer may be NO_ANSWER whatever the cause was; the leg's own end says it.
 ENDS_ALL = (
@@ -82,11 +82,14 @@ def originate(errand: Errand, ways: Sequence[Way] = ()) -> Command:
     Raises UndiallableError or UnsafeArgument.
     """
     if not ways:
+        # R10: a handset that rejects (603) ends all ringing.
+        together = {"fail_on_single_reject": "CALL_REJECTED"} if len(errand.legs) > 1 else {}
         return _command(errand, dial_string(_devices(errand), variables={
             **_common(errand),
             "origination_caller_id_name": errand.shown_name,
             "origination_caller_id_number": errand.shown_number,
             "originate_timeout": str(errand.ring_s + _ONE_SECOND_LONGER),
+            **together,
         }))
     legs = [_outside(errand, leg, way) for leg, way in zip(errand.legs, ways, strict=True)]
     return _command(errand, dial_string(legs[:1], then=[[leg] for leg in legs[1:]], variables={
@@ -125,6 +128,7 @@ def _devices(errand: Errand) -> list[Leg]:
             "origination_uuid": str(leg.leg_uuid),
             "pbx_leg_device": leg.device_id,
             "pbx_acting_device": leg.device_id,
+            **({"leg_timeout": str(errand.ring_s)} if len(errand.legs) > 1 else {}),
         })
         for leg in errand.legs if leg.device_id is not None
     ]

@@ -90,6 +90,8 @@ def _first_leg_ended(event: Event) -> Observation | None:
     answered = (event.get("Caller-Channel-Answered-Time") or "0") != "0"
     if event.variable("pbx_first_leg") == OUTSIDE and (not answered or _must_press_1(event)):
         return _number_not_connected(cause, answered)
+    if not answered and cause == "CALL_REJECTED":  # it ends the others as well (first_leg.py)
+        return Observation(Fact.FIRST_NOT_CONNECTED, reasons.Reason.FIRST_REJECTED)
     if not answered or cause == "LOSE_RACE":
         return None  # one of several telephones; how all of them fared is the job's answer
     # last_bridge_to is set when a bridge begins (switch_ivr_multi_threaded_bridge in switch_ivr_bridge.c).

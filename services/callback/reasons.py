@@ -122,6 +122,7 @@ _FIRST: Mapping[str, Reason] = {
     "PROGRESS_TIMEOUT": Reason.FIRST_NOT_REACHABLE,
     "USER_BUSY": Reason.FIRST_BUSY,
     "CALL_REJECTED": Reason.FIRST_REJECTED,
+    "NORMAL_CLEARING": Reason.FIRST_REJECTED,  # hung up while it rang
     "USER_NOT_REGISTERED": Reason.FIRST_NOT_REACHABLE,
     "SUBSCRIBER_ABSENT": Reason.FIRST_NOT_REACHABLE,
     "NORMAL_TEMPORARY_FAILURE": Reason.FIRST_NOT_REACHABLE,  # the registered port is dead (measured)

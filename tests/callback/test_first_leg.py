@@ -29,10 +29,11 @@ def test_all_devices_ring_together_each_under_its_own_leg_id_and_show_the_target
         "ignore_early_media=true,hangup_after_bridge=true,domain_name=musterbau.example,pbx_language=de,"
         "pbx_site_number=+49305551100,pbx_gateway=backstube-1,"
         "origination_caller_id_name=Bernd Bäcker,origination_caller_id_number=22,originate_timeout=31,"
-        "outbound_redirect_fatal=true,presence_privacy=true}"
-        "[origination_uuid=22222222-2222-4222-8222-222222222222,pbx_leg_device=anna-desk,pbx_acting_device=anna-desk]"
-        "sofia/internal/anna-desk%musterbau.example,"
-        "[origination_uuid=33333333-3333-4333-8333-333333333333,pbx_leg_device=anna-soft,pbx_acting_device=anna-soft]"
+        "fail_on_single_reject=CALL_REJECTED,outbound_redirect_fatal=true,presence_privacy=true}"
+        "[origination_uuid=22222222-2222-4222-8222-222222222222,pbx_leg_device=anna-desk,pbx_acting_device=anna-desk,"
+        "leg_timeout=30]sofia/internal/anna-desk%musterbau.example,"
+        "[origination_uuid=33333333-3333-4333-8333-333333333333,pbx_leg_device=anna-soft,pbx_acting_device=anna-soft,"
+        "leg_timeout=30]"
         "sofia/internal/anna-soft%musterbau.example' 22 XML internal"
     )
     assert command.headers == (("Job-UUID", str(ATTEMPT)),)

@@ -62,21 +62,39 @@ def prompt(language: str, name: str) -> Any:
 
 
 def likeness(heard: Any, wanted: Any) -> tuple[float, int]:
-    """How much of `wanted` is in what was heard (1: all), and at which sample it begins."""
+    """How much of `wanted` is in what was heard (1: all), and at which sample it begins.
+
+    From the piece that is heard best, pieces are followed forwards and backwards, each from where its neighbour was:
+    what a lost packet brings forward stays brought forward."""
     if len(heard) < len(wanted) // 2:
         return 0.0, 0
     heard = numpy.concatenate((heard, numpy.zeros(max(0, len(wanted) + SHIFT - len(heard)))))
     at = int(_correlated(heard, wanted).argmax())
-    found = energy = 0.0
-    for start in range(0, len(wanted), PIECE):
-        piece = wanted[start: start + PIECE]
-        first = max(0, at + start - SHIFT)
-        weight = float((piece**2).sum())
-        around = heard[first: at + start + len(piece) + SHIFT]
-        if weight and len(around) >= len(piece):
-            found += weight * float(_correlated(around, piece).max())
-        energy += weight
-    return found / energy, at
+    pieces = [(start, wanted[start: start + PIECE]) for start in range(0, len(wanted), PIECE)]
+    weights = [float((piece**2).sum()) for _, piece in pieces]
+    straight = [_near(heard, piece, at + start) for start, piece in pieces]
+    best = max(range(len(pieces)), key=lambda one: weights[one] * straight[one][0])
+    likes = {best: straight[best][0]}
+    for following in (range(best + 1, len(pieces)), range(best - 1, -1, -1)):
+        shift = straight[best][1]
+        for one in following:
+            start, piece = pieces[one]
+            like, moved = _near(heard, piece, at + start + shift)
+            if like >= LIKE:
+                shift += moved
+            likes[one] = like
+    return sum(weights[one] * like for one, like in likes.items()) / sum(weights), at
+
+
+def _near(heard: Any, piece: Any, at: int) -> tuple[float, int]:
+    """How much of a piece is there, and how much later than expected."""
+    first = max(0, at - SHIFT)
+    around = heard[first: at + len(piece) + SHIFT]
+    if len(around) < len(piece) or not piece.any():
+        return 0.0, 0
+    correlated = _correlated(around, piece)
+    where = int(correlated.argmax())
+    return float(correlated[where]), first + where - at
 
 
 def _correlated(heard: Any, wanted: Any) -> Any:

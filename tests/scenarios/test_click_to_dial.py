@@ -114,6 +114,30 @@ def test_a_first_leg_that_is_rejected_says_so_in_words(stage: Stage) -> None:
     assert stage.telephones["bernd"].stays_silent()
 
 
+@proves("C3", "R10")
+def test_rejected_at_one_of_his_telephones_it_rings_at_none(stage: Stage) -> None:
+    desk, soft = stage.telephones["anna"].register(), stage.telephones["anna-soft"].register()
+    answer = click(stage, "22")
+    other = soft.wait_for_ring()
+    desk.wait_for_ring().reject(603)
+    other.wait_for("ended")
+    failed = wait_for_state(stage, answer.body, "failed")
+    assert failed["reason"] == "first_rejected"
+    assert stage.telephones["bernd"].stays_silent()
+
+
+@proves("C3", "R10")
+def test_busy_at_one_of_his_telephones_it_rings_on_at_the_other(stage: Stage) -> None:
+    desk, soft = stage.telephones["anna"].register(), stage.telephones["anna-soft"].register()
+    bernd = stage.telephones["bernd"].register()
+    answer = click(stage, "22")
+    desk.wait_for_ring().reject(486)
+    first = soft.wait_for_ring().answer()
+    bernd.wait_for_ring().answer()
+    wait_for_state(stage, answer.body, "connected")
+    first.hangup()
+
+
 @proves("C3")
 def test_a_busy_target_is_the_reason(stage: Stage) -> None:
     anna, david = stage.telephones["anna"].register(), stage.telephones["david"].register()

@@ -17,14 +17,19 @@ export function mailbox(main) {
   show(main, h("section", { class: "narrow", "aria-labelledby": "box-head" },
     h("header", { class: "head" }, h("h1", { id: "box-head" }, t("mailbox")), count), list, more));
 
-  async function load(wanted = 1) {
+  const busy = () => page > 1 || [...list.querySelectorAll("audio")].some((sound) => !sound.paused) || list.contains(document.activeElement);
+
+  /** meanwhile: nobody asked for it, so it shows only to who is not busy with the list by then. */
+  async function load(wanted = 1, meanwhile = false) {
+    let asked;
     try {
-      found = await ask("voicemail", "/v1/messages", { query: { page: wanted, page_size: PAGE } });
+      asked = await ask("voicemail", "/v1/messages", { query: { page: wanted, page_size: PAGE } });
     } catch (wrong) {
       if (!over) show(list, noteOf(wrong.status === 404 ? t("no_mailbox") : wrong.words, wrong.status === 404 ? "empty" : "wrong"));
       return;
     }
-    if (over) return;
+    if (over || (meanwhile && busy())) return;
+    found = asked;
     page = wanted;
     messages = wanted === 1 ? found.messages : [...messages, ...found.messages];
     draw();
@@ -69,9 +74,6 @@ export function mailbox(main) {
   }
 
   load();
-  const endNews = onNews(() => {
-    const busy = [...list.querySelectorAll("audio")].some((sound) => !sound.paused) || list.contains(document.activeElement);
-    if (page === 1 && !busy) load();
-  });
+  const endNews = onNews(() => { if (!busy()) load(1, true); });
   return () => { over = true; endNews(); };
 }
