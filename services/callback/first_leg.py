@@ -22,9 +22,10 @@ from shared.esl.commands import Command, bgapi
 _ONE_SECOND_LONGER = 1
 
 
-# With a list of causes in fail_on_single_reject, originate_timeout never fires (switch_ivr_originate.c: `ok`), so each leg counts for
-# itself. Listed is what says something about the number, or that it was ended on purpose: over another trunk it would
-# ring again. After a list the job's answer may be NO_ANSWER whatever the cause was; the leg's own end says it.
+# With a list of causes in fail_on_single_reject, originate_timeout never fires (switch_ivr_originate.c: `ok`), so each
+# leg counts for itself. Listed is what says something about the number, or that it was ended on purpose: over another
+# trunk it would ring again. After a list the job's answer may be NO_ANSWER whatever the cause was; the leg's own end
+# says it.
 ENDS_ALL = (
     "USER_BUSY", "CALL_REJECTED", "NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "PROGRESS_TIMEOUT",
     "NORMAL_CLEARING", "ORIGINATOR_CANCEL", "UNALLOCATED_NUMBER", "NUMBER_CHANGED", "INVALID_NUMBER_FORMAT",
