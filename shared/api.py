@@ -27,7 +27,7 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import structlog
-from flask import Flask, Request, Response, g, jsonify, request
+from flask import Flask, Request, Response, g, jsonify, request, stream_with_context
 from flask_smorest import Api, Blueprint
 from gevent.pywsgi import WSGIServer
 from marshmallow import Schema, ValidationError, fields
@@ -204,6 +204,37 @@ def serve(app: Wsgi, host: str, port: int) -> WSGIServer:
     except OSError as error:
         raise OSError(error.errno, f"port {port} on {host}: {error.strerror or error}") from error
     return server
+
+
+def event_stream(events: Iterator[str], *, looks_every_s: float = 30.0) -> Response:
+    """Server-sent events for as long as the token of the request is good: looked at again as often as events, or the
+    comments that keep the connection, come by. What ends it closes `events`."""
+
+    def told() -> Iterator[str]:
+        looked_at = time.monotonic()
+        try:
+            for event in events:
+                if time.monotonic() - looked_at >= looks_every_s:
+                    looked_at = time.monotonic()
+                    if not _still_good():
+                        return
+                yield event
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
+
+    return Response(stream_with_context(told()), content_type="text/event-stream",
+                    headers={"X-Accel-Buffering": "no"})
+
+
+def _still_good() -> bool:
+    try:
+        return bool(g.authenticate() == g.principal)
+    except ApiError:
+        return False
+    except DatabaseUnavailable:  # a stream is not ended for what may be well
+        return True
 
 
 def token_sha256(token: str) -> bytes:

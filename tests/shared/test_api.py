@@ -9,14 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import gevent
 import pytest
+from flask import Response
 from flask.views import MethodView
 from flask_smorest import Blueprint
+from gevent.event import Event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from shared.api import ApiError, create_app, principal, requires, serve, token_sha256
+from shared.api import ApiError, create_app, event_stream, principal, requires, serve, token_sha256
 from shared.database import Database
 
 SUBSCRIBER_TOKEN = "subscriber-token-0123456789"  # noqa: S105
@@ -93,6 +96,20 @@ def url(admin_database_url: str, service_database_urls: Mapping[str, str]) -> It
         def get(self, wanted: dict[str, Any]) -> dict[str, Any]:
             return {"target": wanted["target"]}
 
+    @blueprint.route("/events")
+    class Events(MethodView):
+        @requires("subscriber")
+        @blueprint.response(200, content_type="text/event-stream")
+        def get(self) -> Response:
+            def events() -> Iterator[str]:
+                try:
+                    while True:
+                        yield "data: here\n\n"
+                        gevent.sleep(0.02)
+                finally:
+                    ENDED.set()
+            return event_stream(events(), looks_every_s=0)
+
     api.register_blueprint(blueprint)
     server = serve(app, "127.0.0.1", 0)
     yield f"http://127.0.0.1:{server.server_port}"
@@ -101,6 +118,28 @@ def url(admin_database_url: str, service_database_urls: Mapping[str, str]) -> It
         tx.execute("DELETE FROM directory.api_tokens")
         tx.execute("DELETE FROM directory.subscribers WHERE company_id = :id", id=company_id)
         tx.execute("DELETE FROM directory.companies WHERE company_id = :id", id=company_id)
+
+
+ENDED = Event()
+
+
+def test_a_stream_ends_when_its_token_is_taken_back(url: str, admin_database_url: str) -> None:
+    token = "token-to-be-taken-back-0123456789"  # noqa: S105
+    owner = Database(admin_database_url)
+    with owner.platform() as tx:
+        tx.execute("INSERT INTO directory.api_tokens (token_sha256, role, company_id, subscriber_id)"
+                   " SELECT :new, role, company_id, subscriber_id FROM directory.api_tokens WHERE token_sha256 = :old",
+                   new=token_sha256(token), old=token_sha256(SUBSCRIBER_TOKEN))
+    request = urllib.request.Request(f"{url}/v1/things/events", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as stream:
+        assert stream.readline() == b"data: here\n"
+        assert not ENDED.is_set()
+        with owner.platform() as tx:
+            tx.execute("DELETE FROM directory.api_tokens WHERE token_sha256 = :new", new=token_sha256(token))
+        rest = stream.read()
+    assert rest.endswith(b"\n\n")
+    assert ENDED.wait(5), "what was behind it is closed"
+    owner.close()
 
 
 def post(url: str, body: Any, token: str | None = SUBSCRIBER_TOKEN) -> Answer:

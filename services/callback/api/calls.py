@@ -32,7 +32,7 @@ from services.callback.schemas.calls import (
 )
 from services.callback.transfer import NotConnected, OnlyInside, transfer
 from shared import whose
-from shared.api import ApiError, ErrorView, Principal, principal, requires
+from shared.api import ApiError, ErrorView, Principal, event_stream, principal, requires
 from shared.database import Database, Row, Transaction
 
 E = TypeVar("E", bound=StrEnum)
@@ -210,7 +210,7 @@ def _stream(feed: Feed, sight: Sight, after: int | None) -> Response:
         stream = feed.stream(sight, after)
     except TooManyStreams as error:
         raise ApiError(429, "too_many_streams", str(error), hint="close one") from error
-    return Response(stream, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return event_stream(stream)
 
 
 def _request(database: Database, who: Principal, key: str, body: dict[str, Any]) -> ask.Request:

@@ -36,7 +36,7 @@ from services.presence.switch_events import PEOPLE_READ_AT_MOST_EVERY_S, SwitchE
 from services.presence.watching import WatchRefused
 from services.presence.web import pages
 from services.presence.web.door import Door
-from shared.api import ApiError, create_app, principal, requires
+from shared.api import ApiError, create_app, event_stream, principal, requires
 from shared.database import Database, RuleBroken
 
 
@@ -153,5 +153,4 @@ class _Resources:
             stream = self._presence.feed.stream(watcher.subscriber_id)
         except TooManyPages as error:
             raise ApiError(429, "too_many_streams", str(error), hint="close one") from error
-        return Response(stream, content_type="text/event-stream",
-                        headers={"X-Accel-Buffering": "no"})
+        return event_stream(stream)
