@@ -136,8 +136,7 @@ def test_a_stream_ends_when_its_token_is_taken_back(url: str, admin_database_url
         assert not ENDED.is_set()
         with owner.platform() as tx:
             tx.execute("DELETE FROM directory.api_tokens WHERE token_sha256 = :new", new=token_sha256(token))
-        rest = stream.read()
-    assert rest.endswith(b"\n\n")
+        stream.read()
     assert ENDED.wait(5), "what was behind it is closed"
     owner.close()
 
