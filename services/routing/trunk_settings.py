@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
-from services.routing.features.base import Actor
+from services.routing.features.base import Actor, Conflict, etag
 from services.routing.features.words import Refused
 from shared.database import Row, Transaction
 
@@ -69,10 +69,13 @@ def create(tx: Transaction, company_id: int, given: Mapping[str, Any], actor: Ac
 
 def change(
     tx: Transaction, company_id: int, trunk_id: int, changes: Mapping[str, Any], actor: Actor,
+    if_match: Container[str] | None = None,
 ) -> dict[str, Any]:
-    """Raises Refused, NotFound."""
+    """if_match: etags of the trunk the change is meant for; None: any. Raises Refused, Conflict, NotFound."""
     existing = _locked(tx, company_id)
     before = one_of(tx, company_id, trunk_id)
+    if if_match is not None and etag(before) not in if_match:
+        raise Conflict(etag(before))
     whole = {**before, "password": "set" if before["password_set"] else None, **changes}
     _check(whole, changes)
     _check_label(tx, company_id, changes.get("label"), trunk_id)

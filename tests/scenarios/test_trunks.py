@@ -241,3 +241,18 @@ def test_two_trunks_of_a_company_are_not_called_the_same(stage: Stage) -> None:
     answer = stage.http("routing", "POST", "/v1/trunks", token="admin",
                         json_body={"label": first_trunk(stage)["label"], "host": "127.0.0.1"})
     assert (answer.status, answer.body["error"], answer.body["field"]) == (422, "label_taken", "label")
+
+
+@proves("O4", "X7")
+def test_of_two_who_change_a_trunk_at_the_same_time_the_second_is_told(stage: Stage) -> None:
+    with trunk(stage, port=dead_port(stage)) as made:
+        address = f"/v1/trunks/{made['trunk_id']}"
+        read = stage.http("routing", "GET", address, token="admin").headers["ETag"]
+        first = stage.http("routing", "PATCH", address, token="admin", json_body={"privacy_style": "from_only"},
+                           headers={"If-Match": read})
+        assert first.status == 200, first.body
+        second = stage.http("routing", "PATCH", address, token="admin", json_body={"enabled": False},
+                            headers={"If-Match": read})
+        assert (second.status, second.body["error"], second.body["field"]) == (412, "changed_meanwhile", "If-Match")
+        assert second.headers["ETag"] == first.headers["ETag"]
+        assert stage.http("routing", "GET", address, token="admin").body["enabled"] is True

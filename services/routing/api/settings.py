@@ -36,9 +36,9 @@ ADDRESSES: dict[Scope, tuple[tuple[str, str], ...]] = {
 }
 _NUMBER = re.compile(r"\+[1-9][0-9]{4,14}")
 _IN_ANSWERS = ("shown", "warnings")
-_IF_MATCH = {"in": "header", "name": "If-Match", "schema": {"type": "string"}, "description":
+IF_MATCH = {"in": "header", "name": "If-Match", "schema": {"type": "string"}, "description":
              "ETag of the state the change is meant for; without it the change is made whatever the state is"}
-_ETAG = {"ETag": {"schema": {"type": "string"}, "description": "of the resource as it is shown; for If-Match"}}
+ETAG_HEADER = {"ETag": {"schema": {"type": "string"}, "description": "of the resource as it is shown; for If-Match"}}
 
 
 def blueprint(database: Database, publish: Callable[[Message], None]) -> Blueprint:
@@ -124,14 +124,14 @@ def _one(settings: Blueprint, database: Database, owners: _Owners, publish: Call
     forbidden = settings.alt_response(403, schema=ErrorView, description="not this role's to see or change")
     missing = settings.alt_response(404, schema=ErrorView, description="no such person, site or company of one's own")
     decorated: dict[str, Any] = {
-        "get": _ROLES(settings.response(200, view, example=example, headers=_ETAG)(forbidden(missing(get)))),
+        "get": _ROLES(settings.response(200, view, example=example, headers=ETAG_HEADER)(forbidden(missing(get)))),
         "patch": _ROLES(settings.arguments(changing, example=dict(feature.change_example))(
-            settings.response(200, view, example=example, headers=_ETAG)(forbidden(missing(
+            settings.response(200, view, example=example, headers=ETAG_HEADER)(forbidden(missing(
                 settings.alt_response(409, schema=ErrorView, description="what is to go is in use")(
-                    settings.alt_response(412, schema=ErrorView, headers=_ETAG,
+                    settings.alt_response(412, schema=ErrorView, headers=ETAG_HEADER,
                                           description="somebody changed it meanwhile; the ETag is that of now")(
                         settings.alt_response(422, schema=ErrorView, description="a field that breaks a rule")(
-                            settings.doc(parameters=[_IF_MATCH])(patch))))))))),
+                            settings.doc(parameters=[IF_MATCH])(patch))))))))),
     }
     name = _camel(feature.name) + _camel(whose_words.replace("'", "").replace(" ", "_"))
     settings.route(f"{prefix}/settings/{feature.name}")(type(name, (MethodView,), decorated))

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
+from flask import request
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from services.routing import trunk_settings
-from services.routing.features.base import Actor
-from services.routing.features.words import Refused
+from services.routing.api.refusals import actor, refusals_answered
+from services.routing.api.settings import ETAG_HEADER, IF_MATCH
+from services.routing.features.base import etag
 from services.routing.schemas.trunks import (
     CHANGE_EXAMPLE,
     CREATE_EXAMPLE,
@@ -23,7 +25,7 @@ from services.routing.schemas.trunks import (
     TrunkView,
 )
 from shared import whose
-from shared.api import ApiError, ErrorView, principal, requires
+from shared.api import ErrorView, principal, requires
 from shared.database import Database, NotFound, Transaction
 from shared.esl.errors import EslError
 
@@ -53,8 +55,8 @@ def blueprint(database: Database, states: States) -> Blueprint:
 
     def create(company_id: int | None, body: dict[str, Any]) -> Any:
         wanted = whose.company(company_id)
-        with refusals(), database.company(wanted) as tx:
-            made = trunk_settings.create(tx, wanted, body, _actor())
+        with refusals_answered(), database.company(wanted) as tx:
+            made = trunk_settings.create(tx, wanted, body, actor())
         return with_state(wanted, [made])[0]
 
     @contextmanager
@@ -66,7 +68,7 @@ def blueprint(database: Database, states: States) -> Blueprint:
             if found is None:
                 raise NotFound("no such trunk")
             company_id = int(found.company_id)
-        with refusals(), database.company(company_id) as tx:
+        with refusals_answered(), database.company(company_id) as tx:
             yield tx, company_id
 
     @one.route("/trunks")
@@ -104,41 +106,32 @@ def blueprint(database: Database, states: States) -> Blueprint:
     @one.route("/trunks/<int:trunk_id>")
     class One(MethodView):
         @requires("operator", "administrator")
-        @one.response(200, TrunkView, example=EXAMPLE)
+        @one.response(200, TrunkView, example=EXAMPLE, headers=ETAG_HEADER)
         def get(self, trunk_id: int) -> Any:
             """One trunk, with its state"""
             with of(trunk_id) as (tx, company_id):
                 trunk = trunk_settings.one_of(tx, company_id, trunk_id)
-            return with_state(company_id, [trunk])[0]
+            return with_state(company_id, [trunk])[0], {"ETag": f'"{etag(trunk)}"'}
 
         @requires("operator", "administrator")
         @one.arguments(TrunkChange, example=CHANGE_EXAMPLE)
-        @one.response(200, TrunkView, example=EXAMPLE)
+        @one.response(200, TrunkView, example=EXAMPLE, headers=ETAG_HEADER)
+        @one.alt_response(412, schema=ErrorView, headers=ETAG_HEADER,
+                          description="somebody changed it meanwhile; the ETag is that of now")
         @one.alt_response(422, schema=ErrorView, description="a field that is wrong")
+        @one.doc(parameters=[IF_MATCH])
         def patch(self, body: dict[str, Any], trunk_id: int) -> Any:
             """Change the fields named"""
+            wanted = request.if_match if request.headers.get("If-Match") is not None else None
             with of(trunk_id) as (tx, company_id):
-                trunk = trunk_settings.change(tx, company_id, trunk_id, body, _actor())
-            return with_state(company_id, [trunk])[0]
+                trunk = trunk_settings.change(tx, company_id, trunk_id, body, actor(), wanted)
+            return with_state(company_id, [trunk])[0], {"ETag": f'"{etag(trunk)}"'}
 
         @requires("operator", "administrator")
         @one.response(204)
         def delete(self, trunk_id: int) -> None:
             """Remove it; calls over it that are up go on"""
             with of(trunk_id) as (tx, company_id):
-                trunk_settings.delete(tx, company_id, trunk_id, _actor())
+                trunk_settings.delete(tx, company_id, trunk_id, actor())
 
     return one
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    try:
-        yield
-    except Refused as refused:
-        raise ApiError(422, refused.error, refused.message, field=refused.field, hint=refused.hint) from refused
-
-
-def _actor() -> Actor:
-    who = principal()
-    return Actor(who.role, who.subscriber_id, "http")

@@ -41,7 +41,7 @@ def _head(account: Account) -> Iterator[str]:
         yield f"{_when(account['at'])} · {_calendar(account['calendar'])}"
         yield from _night(account["calendar"]["night"])
         if account["not_known"]:
-            yield "Not known of another time: calls up, registered telephones, limits reached; taken as none, all, none."
+            yield "Not known of another time: calls up, registered telephones, limits reached; taken: none, all, none."
     if account["from_memory"]:
         yield "Decided by last known facts: the database did not answer."
 
