@@ -31,6 +31,7 @@ def main(words: list[str]) -> int:
     }
     if instance.load("dev").supervisor.alive() if (instance.run_folder("dev") / "env").exists() else False:
         say("  The suite of `make up` is running and takes part of the machine: `make down` first for good figures.")
+    short = ["--short"] if few else []
     measures: list[tuple[str, Callable[[], dict[str, Any]]]] = [
         ("a decision", _decision),
         ("a call's look-up among a thousand people and a million", lambda: _lookup(few)),
@@ -39,11 +40,12 @@ def main(words: list[str]) -> int:
     ]
     if real:
         measures += [
-            ("clicks: how fast taken, how soon the telephone is called", lambda: _click(few)),
-            ("calls at 20 a second, through routing and past it", lambda: _routing_setup(few)),
-            ("calls at 60 a second, through routing and past it", lambda: _routing_capacity(few)),
-            ("from a caller's hang-up to the mail", lambda: _voicemail(few)),
-            ("lamps of 200 handsets and 1,000 pages", lambda: _lamps(few)),
+            ("clicks: how fast taken, how soon the telephone is called", lambda: _apart("click", *short)),
+            ("calls at 20 a second, through routing and past it", lambda: _apart("routing_setup", *short)),
+            ("the most calls a second, through routing and past it",
+             lambda: _apart("routing_setup", "--capacity", *short)),
+            ("from a caller's hang-up to the mail", lambda: _apart("voicemail", *(["4"] if few else []))),
+            ("lamps of 200 handsets and 1,000 pages", lambda: _apart("lamps", *short)),
         ]
     else:
         say("  There is no FreeSWITCH on this machine: what needs one is left out.")
@@ -86,38 +88,12 @@ def _apply(few: bool) -> dict[str, Any]:
     return apply.measure(200) if few else apply.measure()
 
 
-def _click(few: bool) -> dict[str, Any]:
-    from tests.bench import click
-
-    return click.measure(2, 10) if few else click.measure()
-
-
-def _routing_capacity(few: bool) -> dict[str, Any]:
-    from tests.bench import routing_setup
-
-    return {"routing_max_cps": routing_setup.capacity(1, 5) if few else routing_setup.capacity()}
-
-
-def _lamps(few: bool) -> dict[str, Any]:
-    # A process of its own: its sockets are gevent's from the first import on.
-    done = subprocess.run([str(VENV_PYTHON), "-m", "tests.bench.lamps", *(["--short"] if few else [])], cwd=ROOT,
-                          stdout=subprocess.PIPE, text=True, timeout=1800, check=True)
+def _apart(module: str, *words: str, limit_s: float = 1800) -> dict[str, Any]:
+    """Measured in a process of its own, whose sockets are gevent's from the first import on; its last line is JSON."""
+    done = subprocess.run([str(VENV_PYTHON), "-m", f"tests.bench.{module}", *words], cwd=ROOT,
+                          stdout=subprocess.PIPE, text=True, timeout=limit_s, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def _routing_setup(few: bool) -> dict[str, Any]:
-    from tests.bench import routing_setup
-
-    return {"routing_setup_ms": routing_setup.measure(2, 100) if few else routing_setup.measure()}
-
-
-def _voicemail(few: bool) -> dict[str, Any]:
-    """In a process of its own: its telephones are played on gevent."""
-    done = subprocess.run([VENV_PYTHON, "-m", "tests.bench.voicemail", *(["4"] if few else [])], cwd=ROOT,
-                          stdout=subprocess.PIPE, text=True, check=True)
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
 
 
 def _cpu() -> str:

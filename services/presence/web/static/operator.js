@@ -77,7 +77,7 @@ export function system(main, whole) {
     show(health.body, h("ul", { class: "parts" },
       parts.map(([name, one]) => part(t(name), one.up, one.reason, facts(name, one))),
       seen.services.map((one) => part(one.name, one.up && one.ready, one.reason ?? Object.entries(one.checks).filter(([, said]) => said !== "ok").map(([what, said]) => `${what}: ${said}`).join(", "))),
-      seen.trunks.map((one) => part(`${one.name} · ${one.company}`, !["down", "failed", "unregistered"].includes(one.state), one.state, one.state))));
+      seen.trunks.map((one) => part(`${one.name} · ${one.company}`, !["down", "failed", "unregistered"].includes(one.state), ...Array(2).fill(t(`trunk_${one.state}`))))));
     show(queues.body, table([t("queue"), t("waiting"), t("consumers")], [
       ...seen.queues.map((one) => [one.name, digits(one.messages), one.consumers ? digits(one.consumers) : mark(false, "0")]),
       ...seen.outboxes.map((one) => [`outbox ${one.name}`, digits(one.waiting), one.waiting ? t("seconds", { n: number(Math.round(one.oldest_s)) }) : "–"])], t("queues")));
@@ -92,7 +92,7 @@ export function system(main, whole) {
 
   function drawMails({ mails: found }) {
     show(mails.body, found.length ? h("ul", { class: "parts" }, found.map((one) => part(`${one.name} (${one.extension})`, one.state === "waiting" || one.state === "sending",
-      [one.state, one.last_reply].filter(Boolean).join(": "), `${one.state} · ${moment(one.left_at)}`))) : h("p", { class: "soft" }, "–"));
+      [t(`mail_${one.state}`), one.last_reply].filter(Boolean).join(": "), `${t(`mail_${one.state}`)} · ${moment(one.left_at)}`))) : h("p", { class: "soft" }, "–"));
   }
 
   function drawErrors({ errors: found }) {
