@@ -31,7 +31,7 @@ CALLED = {  # first name in the demo company -> number; several, as one person t
     "david": "+49305550024", "emma": "+49305550025", "felix": "+49305550026", "greta": "+49895550027",
     "hans": "+49895550028",
 }
-WAYS = {"native": [f"static-{name}" for name in CALLED], "ours": list(CALLED.values())}
+WAYS = {"native": [f"static-{name}-{number[-2:]}" for name, number in CALLED.items()], "ours": list(CALLED.values())}
 
 ROUNDS = 5
 CALLS = 1000
@@ -43,11 +43,12 @@ RESOLUTION_PER_S = 2
 OFFERED_FOR_S = 8
 GOOD_TIME_MS = 1000
 
+# The leg bears presence_id, as in the dial string FreeSWITCH brings along: without, its own lamps would not show it.
 STATIC_DIALPLAN = f"""
     <extension name="static-for-comparison">
-      <condition field="destination_number" expression="^static-([a-z]+)$">
+      <condition field="destination_number" expression="^static-([a-z]+)-([0-9]+)$">
         <action application="set" data="hangup_after_bridge=true"/>
-        <action application="bridge" data="sofia/internal/$1-desk%{DOMAIN}"/>
+        <action application="bridge" data="[presence_id=$2@{DOMAIN}]sofia/internal/$1-desk%{DOMAIN}"/>
       </condition>
     </extension>
 """
