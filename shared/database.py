@@ -69,7 +69,9 @@ class Transaction:
         self._connection = connection
 
     def rows(self, sql: str, **parameters: Any) -> list[Row]:
-        return [Row(row) for row in self._connection.execute(text(sql), parameters).mappings()]
+        with self._executed(sql, parameters) as cursor:
+            names = [column[0] for column in cursor.description or ()]
+            return [Row(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
 
     def row(self, sql: str, **parameters: Any) -> Row | None:
         found = self.rows(sql, **parameters)
@@ -83,7 +85,22 @@ class Transaction:
 
     def execute(self, sql: str, **parameters: Any) -> int:
         """Number of rows the statement touched."""
-        return int(self._connection.execute(text(sql), parameters).rowcount)
+        with self._executed(sql, parameters) as cursor:
+            return int(cursor.rowcount)
+
+    @contextmanager
+    def _executed(self, sql: str, parameters: dict[str, Any]) -> Iterator[Any]:
+        """By the driver itself: what SQLAlchemy does around a statement takes longer than most statements."""
+        try:
+            with closing(self._connection.connection.cursor()) as cursor:
+                cursor.execute(_for_driver(sql), parameters)
+                yield cursor
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            raw = None if self._connection.invalidated else self._connection.connection.dbapi_connection
+            if raw is not None and getattr(raw, "closed", False):
+                self._connection.invalidate()
+                raise _ConnectionDied(str(error).strip()) from error
+            raise
 
     @contextmanager
     def driver_cursor(self) -> Iterator[Any]:
@@ -93,7 +110,8 @@ class Transaction:
 
     def execute_many(self, sql: str, parameters: list[dict[str, Any]]) -> None:
         if parameters:
-            self._connection.execute(text(sql), parameters)
+            with _translated():
+                self._connection.execute(text(sql), parameters)
 
 
 # On a call's path a plan is made once a connection and kept: for any parameters, and by index, as a table that was
@@ -135,7 +153,6 @@ class Database:
             pool_timeout=pool_wait_s,
         )
         event.listen(self._engine, "handle_error", _note_disconnect)
-        # A call's path asks the driver itself: SQLAlchemy's statement takes as long again as the round trip.
         self._calls = QueuePool(
             connect_for_calls, pool_size=pool_size, max_overflow=0, timeout=pool_wait_s, reset_on_return=None)
 
@@ -198,15 +215,16 @@ class Database:
             connection.begin() as transaction,
             _deadline(connection, self._deadline_s * 4),
         ):
-            connection.execute(text("SELECT set_config('pbx.company', :scope, true)"), {"scope": scope})
-            yield Transaction(connection)
+            tx = Transaction(connection)
+            tx.execute("SELECT set_config('pbx.company', :scope, true)", scope=scope)
+            yield tx
             transaction.commit()
 
 
-@lru_cache
+@lru_cache(4096)
 def _for_driver(sql: str) -> str:
     """:name as psycopg2 writes it; :: stays a cast."""
-    return re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
+    return re.sub(r"(?<![:\w]):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
 
 
 class _ConnectionDied(DatabaseUnavailable):
