@@ -10,6 +10,7 @@ from flask import Response, send_file
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
+from services.voicemail import marks
 from services.voicemail.api.whose import Owner, owner_of
 from services.voicemail.retention import DELETED_KEPT
 from services.voicemail.schemas.messages import (
@@ -113,14 +114,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
             """Mark as listened to (saved), or as new again; the message lamp follows."""
             owner = owner_of(principal(), query)
             with database.company(owner.company_id) as tx:
-                found = tx.execute(
-                    "UPDATE voicemail.messages"
-                    " SET read_at = CASE WHEN :state = 'new' THEN NULL ELSE coalesce(read_at, now()) END"
-                    " WHERE company_id = :company_id AND subscriber_id = :subscriber_id"
-                    " AND message_id = :message_id AND deleted_at IS NULL",
-                    **_ids(owner), message_id=message_id, state=change["state"],
-                )
-                if not found:
+                if not marks.mark(tx, owner.company_id, owner.subscriber_id, message_id, change["state"]):
                     raise _no_such_message()
                 detail = _detail(tx, owner, message_id)
             changed()
@@ -133,11 +127,7 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
             """Deletes the message; for a day it can be taken back, then its audio is erased."""
             owner = owner_of(principal(), query)
             with database.company(owner.company_id) as tx:
-                if not tx.execute(
-                    "UPDATE voicemail.messages SET deleted_at = now() WHERE company_id = :company_id"
-                    " AND subscriber_id = :subscriber_id AND message_id = :message_id AND deleted_at IS NULL",
-                    **_ids(owner), message_id=message_id,
-                ):
+                if not marks.mark(tx, owner.company_id, owner.subscriber_id, message_id, "deleted"):
                     raise _no_such_message()
             changed()
 
@@ -151,19 +141,10 @@ def blueprint(database: Database, spool: Spool, changed: Callable[[], None]) -> 
             """Takes a deletion back: new or saved as it was. One that is not deleted stays as it is."""
             owner = owner_of(principal(), query)
             with database.company(owner.company_id) as tx:
-                # Locked, so that two at once do not both take the last place.
-                tx.row("SELECT 1 AS one FROM voicemail.mailboxes WHERE company_id = :company_id"
-                       " AND subscriber_id = :subscriber_id FOR UPDATE", **_ids(owner))
-                if tx.row(_DELETED + " AND message_id = :message_id", **_ids(owner), message_id=message_id):
-                    counts = _counts(tx, owner)
-                    if counts.new + counts.saved >= counts.quota:
-                        raise ApiError(409, "mailbox_full", f"the mailbox holds its {counts.quota} messages already",
-                                       hint="delete others first")
-                    tx.execute(
-                        "UPDATE voicemail.messages SET deleted_at = NULL WHERE company_id = :company_id"
-                        " AND subscriber_id = :subscriber_id AND message_id = :message_id",
-                        **_ids(owner), message_id=message_id,
-                    )
+                try:
+                    marks.mark(tx, owner.company_id, owner.subscriber_id, message_id, "restored")
+                except marks.MailboxFull as full:
+                    raise ApiError(409, "mailbox_full", str(full), hint="delete others first") from full
                 detail = _detail(tx, owner, message_id)
             changed()
             return detail

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
+from services.voicemail import marks
 from services.voicemail.portal.words import Box, Kind, Mark, Message
-from shared.database import Database, Transaction
+from shared.database import Database
 
 # A colleague is called back, and named, by the extension he has now.
 _MESSAGES = """
@@ -23,12 +24,6 @@ WHERE m.company_id = :company_id AND m.subscriber_id = :subscriber_id AND m.dele
 _OF: dict[Kind, str] = {
     "new": " AND m.read_at IS NULL ORDER BY m.urgent DESC, m.left_at, m.message_id",
     "saved": " AND m.read_at IS NOT NULL ORDER BY m.left_at DESC, m.message_id",
-}
-_MARKED = {
-    "new": "read_at = NULL WHERE deleted_at IS NULL",
-    "saved": "read_at = coalesce(read_at, now()) WHERE deleted_at IS NULL",
-    "deleted": "deleted_at = now() WHERE deleted_at IS NULL",
-    "restored": "deleted_at = NULL WHERE deleted_at IS NOT NULL",
 }
 _CAN_BE_CALLED = re.compile(r"\+?[0-9]{2,20}")
 
@@ -49,22 +44,9 @@ def messages(database: Database, box: Box, kind: Kind) -> tuple[Message, ...]:
 
 def mark(database: Database, box: Box, order: Mark) -> bool:
     """False: it cannot be taken back, the mailbox is full. A message that is gone meanwhile is no error."""
-    with database.company(box.company_id) as tx:
-        if order.as_ == "restored" and _is_full(tx, box):
-            return False
-        tx.execute(
-            f"UPDATE voicemail.messages SET {_MARKED[order.as_]} AND company_id = :company_id"
-            " AND subscriber_id = :subscriber_id AND message_id = CAST(:message_id AS uuid)",
-            company_id=box.company_id, subscriber_id=box.subscriber_id, message_id=order.message_id,
-        )
+    try:
+        with database.company(box.company_id) as tx:
+            marks.mark(tx, box.company_id, box.subscriber_id, order.message_id, order.as_)
+    except marks.MailboxFull:
+        return False
     return True
-
-
-def _is_full(tx: Transaction, box: Box) -> bool:
-    """Until the transaction ends nobody else restores."""
-    ids = {"company_id": box.company_id, "subscriber_id": box.subscriber_id}
-    mailbox = tx.one("SELECT max_messages FROM voicemail.mailboxes"
-                     " WHERE company_id = :company_id AND subscriber_id = :subscriber_id FOR UPDATE", **ids)
-    there = tx.one("SELECT count(*) AS messages FROM voicemail.messages WHERE company_id = :company_id"
-                   " AND subscriber_id = :subscriber_id AND deleted_at IS NULL", **ids)
-    return bool(there.messages >= mailbox.max_messages)
