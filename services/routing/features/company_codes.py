@@ -26,7 +26,7 @@ def _changed(codes: dict[str, str | None]) -> dict[str, str]:
 
 
 def _read(tx: Transaction, whose: Whose) -> dict[str, Any]:
-    tx.one("SELECT FROM directory.companies WHERE company_id = :company_id", company_id=whose.company_id)
+    tx.one("SELECT 1 AS there FROM directory.companies WHERE company_id = :id", id=whose.company_id)
     return {"codes": {one.function: one.code for one in BY_FUNCTION.values()} | of_company(tx, whose.company_id)}
 
 

@@ -28,7 +28,7 @@ class PickupGroups(Schema):
 
 
 def _read(tx: Transaction, whose: Whose) -> dict[str, Any]:
-    tx.one("SELECT FROM directory.companies WHERE company_id = :company_id", company_id=whose.company_id)
+    tx.one("SELECT 1 AS there FROM directory.companies WHERE company_id = :id", id=whose.company_id)
     rows = tx.rows(
         "SELECT g.name, array_remove(array_agg(s.extension ORDER BY s.extension), NULL) AS members"
         " FROM routing.pickup_groups g"
