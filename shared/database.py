@@ -95,10 +95,14 @@ class Transaction:
             with closing(self._connection.connection.cursor()) as cursor:
                 cursor.execute(_for_driver(sql), parameters)
                 yield cursor
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        except BaseException as error:
             raw = None if self._connection.invalidated else self._connection.connection.dbapi_connection
-            if raw is not None and getattr(raw, "closed", False):
+            died = raw is not None and bool(getattr(raw, "closed", False))
+            # A greenlet that is killed in the middle leaves the driver in the middle: nothing more can be said there,
+            # not even ROLLBACK, whose failure would hide that it was killed.
+            if died or not isinstance(error, Exception):
                 self._connection.invalidate()
+            if died and isinstance(error, psycopg2.Error):
                 raise _ConnectionDied(str(error).strip()) from error
             raise
 

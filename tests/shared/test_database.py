@@ -179,3 +179,21 @@ def test_a_connection_the_server_closed_is_replaced_unseen(owner: Database, admi
     with Database(admin_database_url).platform() as tx:
         tx.execute("SELECT pg_terminate_backend(:pid)", pid=pid)
     assert owner.call("SELECT 1 AS one")[0].one == 1
+
+
+def test_a_greenlet_killed_in_the_middle_of_a_statement_is_gone_and_the_pool_whole(reader: Database) -> None:
+    def waits() -> None:
+        while True:
+            try:
+                with reader.platform() as tx:
+                    tx.rows("SELECT pg_sleep(30) AS slept")
+            except (DatabaseError, DatabaseUnavailable):
+                continue    # as services do that try again
+
+    for _ in range(3):      # more than there are connections
+        waiting = gevent.spawn(waits)
+        gevent.sleep(0.2)
+        waiting.kill(timeout=5)
+        assert waiting.dead
+    with reader.platform() as tx:
+        assert tx.one("SELECT 1 AS up").up == 1
