@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.presence.handsets import snom, yealink
@@ -99,6 +99,7 @@ def test_the_phone_book_has_ones_own_first_then_the_company_and_an_end():
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
+@example("Anna\u2028account.1.password = x", "")
 def test_no_name_breaks_a_file_or_adds_a_setting(name: str, number: str):
     keys = lamp_keys("21", "annadeskkey", "musterbau.example", {1: name})
     book = phone_book([Contact(name, number, personal=True)], [])

