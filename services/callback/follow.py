@@ -45,6 +45,7 @@ GIVE_UP_AFTER_S = 300.0
 """The switch could not be asked for so long."""
 COMMAND_MAY_CROSS_S = 15.0
 """So long after a cancel a first leg may still appear."""
+_LEG_FIRST_S = 0.5
 
 
 class Follower:
@@ -119,6 +120,13 @@ class Follower:
         attempt_id = readings.attempt_of(event)
         if attempt_id is None:
             return
+        if readings.says_little(event):
+            # The leg's own end says more, and may be told a moment later than the answer to the command.
+            gevent.spawn_later(_LEG_FIRST_S, self._take, attempt_id, event)
+        else:
+            self._take(attempt_id, event)
+
+    def _take(self, attempt_id: UUID, event: Event) -> None:
         try:
             self._fold(attempt_id, event)
         except DatabaseUnavailable as error:

@@ -34,6 +34,12 @@ def attempt_of(event: Event) -> UUID | None:
         return None
 
 
+def says_little(event: Event) -> bool:
+    """The answer to a command whose cause may stand for another one: nobody pressed 1, or the number was busy
+    (first_leg.py)."""
+    return event.name == "BACKGROUND_JOB" and (event.body or "").strip() in ("-ERR NORMAL_CLEARING", "-ERR NO_ANSWER")
+
+
 def read(event: Event, first_legs: Collection[UUID]) -> Observation | None:
     """What this event says about the attempt it belongs to; None: nothing of interest."""
     if event.name == "BACKGROUND_JOB":

@@ -105,6 +105,17 @@ def test_a_first_leg_that_does_not_answer_fails_the_call_in_the_callers_words(
     assert story.wait_for("failed")["reason"] == reason
 
 
+def test_the_legs_own_end_counts_more_than_an_answer_that_comes_before_it(
+    story: Story, follower: Follower, switch: ScriptedSwitch
+):
+    switch.event("CHANNEL_PROGRESS", story.id, story.desk)
+    switch.job(story.id, "-ERR NORMAL_CLEARING\n")
+    switch.event("CHANNEL_HANGUP_COMPLETE", story.id, story.desk, {
+        **ANSWERED, "variable_pbx_first_leg": "outside", "variable_group_confirm_key": "1",
+        "Hangup-Cause": "NORMAL_CLEARING"})
+    assert story.wait_for("failed")["reason"] == "first_not_confirmed"
+
+
 @pytest.mark.parametrize(("cause", "first_cause", "reason"), [
     ("USER_BUSY", "NORMAL_CLEARING", "target_busy"),
     ("ORIGINATOR_CANCEL", "NORMAL_CLEARING", "hung_up_before_target"),
