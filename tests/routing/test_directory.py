@@ -105,15 +105,16 @@ def frozen_url() -> str:
 
 
 @pytest.fixture(params=["refused", "frozen"])
-def lost(request, database: Database, frozen_url: str, forwards: Callable[..., None]) -> Directory:
+def lost(request, database: Database, frozen_url: str, forwards: Callable[..., None]) -> Iterator[Directory]:
     """A directory that knew Anna calling Bernd, and whose database is away since."""
     forwards("22", always="23")
     memory = Memory()
     knew = Directory(database, memory, deadline_s=5)
     knew.look_up(ANNA_CALLS_BERND)
     knew.prime("amsel-24")
-    url = frozen_url if request.param == "frozen" else "postgresql://u:p@127.0.0.1:9/x"
-    return Directory(Database(url), memory)
+    away = Directory(Database(frozen_url if request.param == "frozen" else "postgresql://u:p@127.0.0.1:9/x"), memory)
+    yield away
+    away._away = False  # ends its probing
 
 
 def test_without_the_database_the_last_known_facts_decide(lost):
@@ -130,7 +131,7 @@ def test_only_the_first_calls_wait_for_a_database_that_is_away(lost):
     began = time.monotonic()
     for _ in range(50):
         lost.look_up(ANNA_CALLS_BERND)
-    assert time.monotonic() - began < 0.15
+    assert time.monotonic() - began < 1.5  # if each waited: 50 times 0.15 s
 
 
 def test_a_primed_device_calls_and_is_called_though_it_never_did_before(lost):
@@ -177,10 +178,10 @@ def test_a_call_nothing_is_remembered_for_waits_for_the_late_answer(slow):
 
 
 def test_one_slow_answer_costs_no_other_call_anything(slow):
-    directory = Directory(slow, Memory(), deadline_s=0.8)
+    directory = Directory(slow, Memory(), deadline_s=1.5)
     directory.look_up(ANNA_CALLS_BERND)
-    for _ in range(3):
-        slow.takes_s = 1.2
+    for _ in range(2):
+        slow.takes_s = 1.9
         assert directory.look_up(ANNA_CALLS_BERND).from_memory
         assert directory.look_up(ANNA_CALLS_BERND).from_memory
         slow.takes_s = 0.0

@@ -139,11 +139,11 @@ def test_reserved_extensions_are_refused(owner: Database, two_companies: tuple[i
         )
 
 
-def test_three_slow_queries_take_the_time_of_one(owner: Database) -> None:
-    database = Database(owner.url, pool_size=3)
+def test_slow_queries_side_by_side_take_the_time_of_one(owner: Database) -> None:
+    database = Database(owner.url, pool_size=6)
     started = time.monotonic()
-    gevent.joinall([gevent.spawn(database.call, "SELECT pg_sleep(0.5)") for _ in range(3)], raise_error=True)
-    assert time.monotonic() - started < 1.2, "psycopg2 blocked the hub"
+    gevent.joinall([gevent.spawn(database.call, "SELECT pg_sleep(0.5)") for _ in range(6)], raise_error=True)
+    assert time.monotonic() - started < 2, "psycopg2 blocked the hub"
     database.close()
 
 

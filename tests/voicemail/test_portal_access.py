@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -124,8 +123,9 @@ def test_a_missing_mailbox_takes_as_long_as_a_wrong_pin(database: Database, with
             access.let_in(database, with_pin.company_id, WRONG, extension=extension)
             took = time.perf_counter() - began
             times["locked" if name == "wrong" and number >= 5 else name].append(took)
-    medians = {name: statistics.median(found) for name, found in times.items()}
-    assert max(medians.values()) - min(medians.values()) < 0.5 * min(medians.values()), medians
+    # The work that is done: what other processes took of the machine meanwhile only adds to it.
+    least = {name: min(found) for name, found in times.items()}
+    assert max(least.values()) - min(least.values()) < 0.5 * min(least.values()), least
 
 
 def test_a_reset_by_mail_begins_anew(database: Database, admin: Database, with_pin: Company, hashed: str) -> None:
