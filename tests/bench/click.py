@@ -33,6 +33,7 @@ from shared.dialling import Endpoint, Leg, dial_string
 from shared.esl.client import InboundClient
 from shared.esl.commands import bgapi
 from tests.bench.routing_setup import DOMAIN, SCENARIOS, BenchFailed, bench_instance, percentile, sipp
+from tests.event_socket import event_socket
 
 PEOPLE = ("anna", "bernd", "clara", "david", "emma", "felix", "greta", "hans", "ida", "jonas")
 ACCEPTED_PER_S = 50
@@ -136,10 +137,8 @@ def measure(accepted_for_s: int = ACCEPTED_FOR_S, clicks: int = INVITES) -> dict
             cursor.execute("INSERT INTO callback.company_settings (company_id, max_simultaneous, max_per_minute)"
                            " SELECT company_id, 10000, 10000 FROM directory.companies")
         program = Program(bench)
-        client = InboundClient("127.0.0.1", int(bench.env["PBX_ESL_PORT"]), bench.env["PBX_ESL_PASSWORD"], name="bench")
-        client.start()
-        client.wait_connected(10)
-        with busy_handsets(bench, work, int(bench.env["PBX_TRUNK_PORT"]) + 6) as came:
+        with (event_socket(bench.env) as client,
+              busy_handsets(bench, work, int(bench.env["PBX_TRUNK_PORT"]) + 6) as came):
             at_a_rate(INVITES_PER_S, range(10), program.click)      # first connections, caches
             clicked = range(1000, 1000 + clicks)
             by_hand = range(2000, 2000 + clicks)
@@ -164,7 +163,6 @@ def measure(accepted_for_s: int = ACCEPTED_FOR_S, clicks: int = INVITES) -> dict
                 wait_until_dialled(bench)
             gevent.sleep(3.0)           # SIPp writes the last ones
             at = came()
-        client.stop()
     took = [1000 * (end - due) for due, end in accepted]
     rang = {name: [1000 * (at[f"{number:05d}"] - due_of[number]) for number in numbers if f"{number:05d}" in at]
             for name, numbers in (("ours", clicked), ("native", by_hand))}

@@ -24,7 +24,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +41,7 @@ from shared.esl import commands
 from shared.esl.client import InboundClient
 from shared.esl.events import Event
 from tests.bench.routing_setup import BenchFailed, bench_instance, sipp
+from tests.event_socket import event_socket
 from tests.handsets.process import free_port
 
 DOMAIN = "musterbau.example"
@@ -207,17 +208,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-@contextmanager
-def listening(bench: instances.Instance, truth: Truth) -> Iterator[InboundClient]:
-    client = InboundClient(bench.env["PBX_ESL_HOST"], int(bench.env["PBX_ESL_PORT"]), bench.env["PBX_ESL_PASSWORD"],
-                           name="bench")
-    client.listen(truth.take, lambda _client: None, names=("CHANNEL_CALLSTATE",))
-    client.start()
-    client.wait_connected(10)
-    try:
-        yield client
-    finally:
-        client.stop()
+def listening(bench: instances.Instance, truth: Truth) -> AbstractContextManager[InboundClient]:
+    return event_socket(bench.env, heard=truth.take, names=("CHANNEL_CALLSTATE",))
 
 
 # ----- handsets

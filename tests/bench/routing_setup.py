@@ -24,6 +24,7 @@ from pathlib import Path
 from operations import instance as instances
 from operations.places import ROOT
 from shared.esl.client import InboundClient
+from tests.event_socket import event_socket
 
 SCENARIOS = Path(__file__).parent / "sipp"
 DOMAIN = "musterbau.example"
@@ -168,7 +169,7 @@ def measure(rounds: int = ROUNDS, calls: int = CALLS, calls_per_s: int = CALLS_P
 def capacity(rounds: int = CAPACITY_ROUNDS, for_s: int = OFFERED_FOR_S) -> dict[str, float]:
     """{native, ours}: the most calls a second that ring in good time; medians of the rounds."""
     found: dict[str, list[int]] = {way: [] for way in WAYS}
-    with stage() as (bench, work), switch_of(bench) as client:
+    with stage() as (bench, work), event_socket(bench.env) as client:
         for number in range(rounds):
             for way, of_way in found.items():
                 of_way.append(_most(lambda per_s, way=way: sustained(bench, work, client, way, per_s, for_s)))
@@ -202,17 +203,6 @@ def sustained(
             raise BenchFailed("calls of an overload are still up after two minutes")
         time.sleep(0.5)
     return in_time >= 0.99
-
-
-@contextmanager
-def switch_of(bench: instances.Instance) -> Iterator[InboundClient]:
-    client = InboundClient("127.0.0.1", int(bench.env["PBX_ESL_PORT"]), bench.env["PBX_ESL_PASSWORD"], name="bench")
-    client.start()
-    client.wait_connected(10)
-    try:
-        yield client
-    finally:
-        client.stop()
 
 
 def _tell(line: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from operations import instance as instances
 from operations.story_report import proves
-from shared.esl.client import InboundClient
+from tests.event_socket import event_socket
 from tests.scenarios.outside import (
     MOBILE,
     company_setting,
@@ -155,10 +155,5 @@ def known_gateway(stage: Stage, device: str) -> str:
 
 
 def ask(stage: Stage, *words: str) -> str:
-    env = stage.env
-    client = InboundClient(env["PBX_ESL_HOST"], int(env["PBX_ESL_PORT"]), env["PBX_ESL_PASSWORD"], name="story")
-    client.start()
-    try:
-        return client.api(*words) if client.wait_connected(5) else ""
-    finally:
-        client.stop()
+    with event_socket(stage.env) as client:
+        return client.api(*words) if client.connected else ""

@@ -11,7 +11,7 @@ import pytest
 
 from operations import instance as instances
 from operations.story_report import proves
-from shared.esl.client import InboundClient
+from tests.event_socket import event_socket
 from tests.scenarios.stage import Stage
 
 KILLED_S = 2.0
@@ -20,15 +20,9 @@ HUNG_S = 7.0
 
 def look_at(stage: Stage, *entries: str) -> None:
     """Routing shows these to the switch after a registration; on a loaded machine that may still be on its way."""
-    env = stage.env
-    client = InboundClient(env["PBX_ESL_HOST"], int(env["PBX_ESL_PORT"]), env["PBX_ESL_PASSWORD"], name="story")
-    client.start()
-    try:
-        assert client.wait_connected(10)
+    with event_socket(stage.env) as client:
         for entry in entries:
             client.api("user_data", entry, "var", "pbx_company")
-    finally:
-        client.stop()
 
 
 @pytest.fixture(scope="class")
