@@ -56,9 +56,11 @@ PACKAGES: tuple[tuple[str, Callable[[], bool]], ...] = (
     ("asterisk-core-sounds-en-wav", _any("/usr/share/asterisk/sounds/en*/beep.wav")),
     ("asterisk-moh-opsound-wav", _any("/usr/share/asterisk/moh/*.wav")),
 )
-# Only for `make test`: the browser that looks at the web page. Ubuntu has it as a snap, which no script should install.
+# Only for `make test`: the browser that looks at the web page (Ubuntu has it as a snap, which no script should
+# install), and what the dashboard asks.
 PACKAGES_FOR_TESTS: tuple[tuple[str, Callable[[], bool]], ...] = (
     ("chromium", lambda: _command("chromium", "chromium-browser", "google-chrome")() or not _is_debian()),
+    ("prometheus", lambda: bool(os.environ.get("PROMETHEUS_BIN")) or _command("prometheus")()),
 )
 # Only to make the virtual environment (psycopg2 is compiled).
 PACKAGES_FOR_VENV: tuple[tuple[str, Callable[[], bool]], ...] = (
@@ -99,9 +101,9 @@ def install_packages(missing: list[str]) -> None:
             _apt(sudo, ["update"])
             if _apt(sudo, ["install", *missing]) != 0:
                 raise Trouble("apt could not install what is missing; its last lines are above", remedy)
-    if {"postgresql", "rabbitmq-server"} & set(missing):
-        say("  The system's own PostgreSQL and RabbitMQ are not used and were not started; systemd may start them at")
-        say("  the next boot unless you say `systemctl disable postgresql rabbitmq-server`.")
+    if servers := sorted({"postgresql", "rabbitmq-server", "prometheus"} & set(missing)):
+        say("  The servers these packages bring are not used as such and were not started; systemd may start them at")
+        say(f"  the next boot unless you say `systemctl disable {' '.join(servers)}`.")
 
 
 def _apt(sudo: list[str], words: list[str]) -> int:

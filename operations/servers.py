@@ -249,6 +249,8 @@ def _broker_environment() -> dict[str, str]:
         "RABBITMQ_LOG_BASE": str(BROKER / "log"),
         "RABBITMQ_LOGS": "-",
         "RABBITMQ_DIST_PORT": str(places.broker_distribution_port()),
+        # Without it Erlang's distribution listens on every address, whatever rabbit's own listeners are told.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         "ERL_EPMD_PORT": str(places.epmd_port()),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "LANG": "C.UTF-8",
