@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from freeswitch.simulator import causes
+from freeswitch.simulator import causes, silence
 from freeswitch.simulator.channel import Channel
 from freeswitch.simulator.dial_strings import DialStringError, Leg, parse
 from freeswitch.simulator.variables import expand
@@ -64,12 +64,13 @@ def _sofia(switch: Switch, target: str) -> Target:
         if found.registers:
             raise Refused("GATEWAY_DOWN")  # nobody registers at the simulated carrier
         carrier = switch.telephones.carrier_at(found.address)
-        if carrier is None or not carrier.registered:
+        silent = carrier is None and silence.is_held(found.address)
+        if not silent and (carrier is None or not carrier.registered):
             raise Refused("NORMAL_TEMPORARY_FAILURE")  # a port nobody listens on: 23 ms at the real switch
         return Target(
             channel_name=f"sofia/{found.profile}/{number}",
             number=number,
-            ring=carrier.incoming,
+            ring=silence.never_answered(switch, found.profile) if carrier is None else carrier.incoming,
             channel_variables={
                 "sip_gateway_name": gateway,
                 "sip_profile_name": "gateway",

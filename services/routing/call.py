@@ -31,12 +31,20 @@ from services.routing.facts import (
     Redirection,
     Subscriber,
 )
+from services.routing.failed_trunks import FailedTrunks
 from services.routing.feature_codes import table_of
 from services.routing.heard import OVER, in_words
 from services.routing.ladder import decide, shown_as
 from services.routing.limits import Limits
 from services.routing.memory import Asked, Found
-from services.routing.outcomes import CALL_IS_OVER, next_step, outcome_of, read_report, rejected_at_ones_own
+from services.routing.outcomes import (
+    CALL_IS_OVER,
+    next_step,
+    outcome_of,
+    read_report,
+    rejected_at_ones_own,
+    trunks_that_failed,
+)
 from services.routing.outgoing import EMERGENCY, emergency_step, route
 from services.routing.plan import (
     Act,
@@ -111,6 +119,7 @@ class Answers:
     outside: Outside = field(default_factory=NothingKnown)
     limits: Limits = field(default_factory=Limits)
     emergencies: Emergencies = field(default_factory=Emergencies)
+    failed: FailedTrunks = field(default_factory=FailedTrunks)
 
     def answer(self, question: Question | WhatNext) -> Answer:
         if isinstance(question, WhatNext):
@@ -136,6 +145,7 @@ class Answers:
             trunks = tuple(dict.fromkeys((
                 *self.outside.of_company(question.company_id), question.gateway,
                 *self.directory.trunks_known(question.company_id))))
+            trunks = self.failed.last(trunks)
             step = emergency_step(question.dialled, trunks, question.site_number, "de")
             saw = (("emergency", True), ("trunks", len(trunks)))
             trace = (Looked("outgoing", EMERGENCY, saw, "decided", decides=True),)
@@ -143,7 +153,7 @@ class Answers:
                 Decision(step, EMERGENCY, trace), question.company_id or 0, "", Caller(question.subscriber_id))
         dialled = _dialled(question, country)
         asked = _asked(question, dialled, self.home_country)
-        found = self._called(question, asked) if question.from_trunk else self.directory.look_up(asked)
+        found = self._called(question, asked) if question.from_trunk else self._look_up(asked)
         caller = _caller(question, found, self.home_country)
         code = None
         if question.from_trunk:
@@ -155,7 +165,7 @@ class Answers:
                 # Nobody is called at the number of a mailbox, so 112 is no emergency there.
                 dialled = Dialled(code.number) if code.function == TO_MAILBOX else replace(
                     _dialled(question, country), presentation=code.presentation)
-                found = self.directory.look_up(_asked(question, dialled, self.home_country))
+                found = self._look_up(_asked(question, dialled, self.home_country))
             found = _as_chosen(question, found)
             decision = route(OutgoingFacts(
                 now=self.now(), company=found.company, subscriber=found.caller, caller=caller,
@@ -164,18 +174,26 @@ class Answers:
             ))
         return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)
 
+    def _look_up(self, asked: Asked) -> Found:
+        """With the trunks in the order they are to be tried now. Raises Unknown, NotKnownNow."""
+        found = self.directory.look_up(asked)
+        trunks = self.failed.last(found.company.trunks)
+        if trunks is found.company.trunks:
+            return found
+        return replace(found, company=replace(found.company, trunks=trunks))
+
     def _called(self, question: Question, asked: Asked) -> Found:
         """Who is called from outside. Whom an emergency centre is to reach we know ourselves, before it is written and
         while nothing can be looked up. Raises Unknown, NotKnownNow."""
         last = self.emergencies.to_ring_first(asked.dialled_number or "")
         if last is None:
-            return self.directory.look_up(asked)
+            return self._look_up(asked)
         if question.trunk and question.trunk not in self.outside.of_company(last.company_id):
             raise Unknown
-        person = self.directory.look_up(Asked(
+        person = self._look_up(Asked(
             acting_subscriber_id=last.subscriber_id, company_id=last.company_id, caller_number=asked.caller_number))
         try:
-            found = self.directory.look_up(asked)
+            found = self._look_up(asked)
         except (Unknown, NotKnownNow):
             found = replace(person, caller=None, owner_id=None)
         if person.caller is None or found.company.company_id != last.company_id:
@@ -269,6 +287,7 @@ class Answers:
                 onward: Step = Reject("NORMAL_CLEARING", OVER)
             else:
                 outcome = outcome_of(report, travelling.step.legs).value
+                self.failed.note(trunks_that_failed(report, travelling.step.legs))
                 onward = next_step(travelling.step, report)
         elif isinstance(travelling.step, PickUp):
             onward = travelling.step.otherwise

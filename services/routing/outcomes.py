@@ -23,6 +23,7 @@ _NO_STATEMENT = frozenset({"ORIGINATOR_CANCEL", "LOSE_RACE", "PICKED_OFF", "NONE
 _ABOUT_THE_NUMBER = frozenset({
     "UNALLOCATED_NUMBER", "NUMBER_CHANGED", "INVALID_NUMBER_FORMAT", "SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED",
 })
+_NO_FAILURE = _BUSY | _NO_ANSWER | _NO_STATEMENT | _ABOUT_THE_NUMBER | {"SUCCESS"}
 CALL_IS_OVER = frozenset({"SUCCESS", "ORIGINATOR_CANCEL", "PICKED_OFF", "LOSE_RACE"})
 
 
@@ -73,6 +74,18 @@ def rejected_at_ones_own(report: Report, legs: tuple[Leg, ...]) -> bool:
 
 def _is_own(leg: Leg) -> bool:
     return isinstance(leg, DeviceLeg) and not leg.silenced_alone
+
+
+def trunks_that_failed(report: Report, legs: tuple[Leg, ...]) -> tuple[str, ...]:
+    """Those whose carrier did not take the call; what the far network says of a number or a person is no failure."""
+    causes = report.leg_causes
+    if len(legs) == 1 and not causes:   # no leg was made at all
+        causes = (report.disposition,)
+    if len(causes) != len(legs):
+        return ()
+    return tuple(
+        leg.trunk for cause, leg in zip(causes, legs, strict=True)
+        if isinstance(leg, TrunkLeg) and cause not in _NO_FAILURE)
 
 
 def next_step(ring: Ring, report: Report) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,6 +122,14 @@ def second_carrier_port(stage: Stage) -> int:
 def dead_port(stage: Stage) -> int:
     """Where nobody listens."""
     return int(stage.env["PBX_TRUNK_PORT"]) + 5
+
+
+@contextmanager
+def silent_port(stage: Stage) -> Iterator[int]:
+    """Where somebody listens who never says a word."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", dead_port(stage)))
+        yield dead_port(stage)
 
 
 def hears_an_announcement(call: Call, timeout_s: float = 15) -> Call:

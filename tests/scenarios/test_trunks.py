@@ -12,12 +12,17 @@ from tests.scenarios.outside import (
     first_trunk_with,
     second_carrier_port,
     setting,
+    silent_port,
     trunk,
     trunks,
 )
+from tests.scenarios.settings import set_to
 from tests.scenarios.stage import Stage
 from tests.scenarios.test_forwarding import forwarding
+from tests.scenarios.test_simultaneous_ring import numbers
 
+TIMER_B_S = 6
+"""freeswitch/conf/profiles/external.xml"""
 DIALLED = "01715550123"
 ANNA = "+49305550021"
 BERND = "+49305550022"
@@ -149,6 +154,27 @@ def test_the_next_trunk_takes_a_call_the_first_cannot(stage: Stage, how: str) ->
         outside = stage.telephones.carrier.wait_for_ring(timeout_s=10)
         outside.answer()
         call.wait_for("answered").hangup()
+
+
+@proves("O4", "R8")
+def test_a_carrier_that_says_nothing_is_waited_for_once(stage: Stage) -> None:
+    for name in ("anna", "bernd"):
+        stage.telephones[name].register()
+    anna, carrier = stage.telephones["anna"], stage.telephones.carrier
+    with silent_port(stage) as port, trunk(stage, port=port, position=1):
+        first = anna.dial(DIALLED)
+        carrier.wait_for_ring(timeout_s=TIMER_B_S + 6).answer()
+        first.wait_for("answered").hangup()
+        first.wait_for("ended")
+        # From now on it is tried last: by calls, and by what rings along, which has one trunk only.
+        second = anna.dial(DIALLED)
+        carrier.wait_for_ring(timeout_s=TIMER_B_S - 1).hangup()
+        second.wait_for("ended", timeout_s=15)
+        with set_to(stage, "simultaneous_ring", "bernd", **numbers(MOBILE)):
+            third = anna.dial("22")
+            assert stage.telephones["bernd"].wait_for_ring().up
+            carrier.wait_for_ring(timeout_s=TIMER_B_S - 1).answer()
+            third.wait_for("answered").hangup()
 
 
 @proves("O4")
