@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from operations import demo_company, migrate, places, servers, settings_of_instance
+from operations import demo_company, migrate, places, servers, settings_of_instance, switch_tables
 from operations.places import ROOT, VAR
 from operations.ports import refuse_taken_ports, udp_port_is_bound
 from operations.screen import Trouble
@@ -168,11 +168,15 @@ def programs(instance: Instance) -> list[Program]:
     return found
 
 
+def _folder_of_switch(instance: Instance) -> Path:
+    return instance.run / "switch"
+
+
 def freeswitch_command(instance: Instance) -> list[str]:
     program = find_freeswitch()
     if not program:
         raise Trouble("There is no FreeSWITCH on this machine any more", "say where with FREESWITCH_BIN")
-    own = instance.run / "switch"
+    own = _folder_of_switch(instance)
     for folder in ("log", "db", "run", "storage", "tmp", "recordings", "cache", "certs"):
         (own / folder).mkdir(parents=True, exist_ok=True)
     # Without -nf it would put itself into the background, out of the supervisor's sight (switch.c).
@@ -242,6 +246,8 @@ def start(instance: Instance, *, progress: Progress = silent) -> None:
             write_private(fingerprint_file, fingerprint)
             servers.wait_until_broker_answers()
             _wait_until_healthy(instance, supervisor, began, sizes)
+            if instance.switch == "freeswitch":
+                switch_tables.tell_sqlite(_folder_of_switch(instance) / "db")
 
 
 def _named(switch: str) -> str:
