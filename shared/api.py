@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -211,11 +212,12 @@ def event_stream(events: Iterator[str], *, looks_every_s: float = 30.0) -> Respo
     comments that keep the connection, come by. What ends it closes `events`."""
 
     def told() -> Iterator[str]:
-        looked_at = time.monotonic()
+        # Not all at the same time: after a restart a thousand streams begin in one second.
+        looks_at = time.monotonic() + looks_every_s * random.uniform(0.5, 1)
         try:
             for event in events:
-                if time.monotonic() - looked_at >= looks_every_s:
-                    looked_at = time.monotonic()
+                if time.monotonic() >= looks_at:
+                    looks_at = time.monotonic() + looks_every_s
                     if not _still_good():
                         return
                 yield event

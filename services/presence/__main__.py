@@ -32,7 +32,8 @@ log = structlog.get_logger()
 def main() -> None:
     config = settings.load(presence_settings.read)
     logs.configure("presence", config.log_level)
-    database = Database(config.database_url)
+    # A page waits its turn: after a restart of ours every open page comes back in the same seconds.
+    database = Database(config.database_url, pool_wait_s=10)
     wait_until_reachable(database, settings.stop_start)
     client = InboundClient(config.esl_host, config.esl_port, config.esl_password, name="presence")
     table: CallsUpTable = CallsUpTable(
