@@ -6,8 +6,10 @@
     database.call("SELECT routing.call_facts(:device, :dialled)", ...)   # one round trip, for a call's path
 
 Row security compares every row with the transaction's `pbx.company` (migrations, 0001); a connection that
-never set it gets an error from the server. The engine of SQLAlchemy serves as the pool only; SQL is
-written as SQL.
+never set it gets an error from the server. Of SQLAlchemy only the pool is used; SQL is written as SQL, and goes
+to psycopg2 as it is: what else stands around a statement takes longer than most statements. For the same reason a
+transaction begins in the message of its first statement (BEGIN, its scope, the statement: one round trip, of which
+the server answers the last), and one without a statement is none.
 
 Under gevent psycopg2's own connect_timeout does nothing (the wait callback takes over), and a frozen
 server never answers statement_timeout: so each step also has a deadline of our own, after which the
@@ -18,14 +20,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg2
 from gevent import Timeout
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from psycopg2.extras import execute_batch
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
@@ -65,13 +66,14 @@ class Row(dict[str, Any]):
 class Transaction:
     """Statements of one transaction; parameters are written :name."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: PoolProxiedConnection, scope: str) -> None:
         self._connection = connection
+        self._scope = scope
+        self._began = False
 
     def rows(self, sql: str, **parameters: Any) -> list[Row]:
         with self._executed(sql, parameters) as cursor:
-            names = [column[0] for column in cursor.description or ()]
-            return [Row(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
+            return _rows_of(cursor)
 
     def row(self, sql: str, **parameters: Any) -> Row | None:
         found = self.rows(sql, **parameters)
@@ -88,34 +90,76 @@ class Transaction:
         with self._executed(sql, parameters) as cursor:
             return int(cursor.rowcount)
 
-    @contextmanager
-    def _executed(self, sql: str, parameters: dict[str, Any]) -> Iterator[Any]:
-        """By the driver itself: what SQLAlchemy does around a statement takes longer than most statements."""
-        try:
-            with closing(self._connection.connection.cursor()) as cursor:
-                cursor.execute(_for_driver(sql), parameters)
-                yield cursor
-        except BaseException as error:
-            raw = None if self._connection.invalidated else self._connection.connection.dbapi_connection
-            died = raw is not None and bool(getattr(raw, "closed", False))
-            # A greenlet that is killed in the middle leaves the driver in the middle: nothing more can be said there,
-            # not even ROLLBACK, whose failure would hide that it was killed.
-            if died or not isinstance(error, Exception):
-                self._connection.invalidate()
-            if died and isinstance(error, psycopg2.Error):
-                raise _ConnectionDied(str(error).strip()) from error
-            raise
+    def execute_many(self, sql: str, parameters: list[dict[str, Any]]) -> None:
+        if len(parameters) == 1:
+            self.execute(sql, **parameters[0])
+        elif parameters:
+            with self.driver_cursor() as cursor:
+                execute_batch(cursor, _for_driver(sql), parameters)
 
     @contextmanager
     def driver_cursor(self) -> Iterator[Any]:
         """psycopg2's own, inside this transaction: for what has to be sent in bulk."""
-        with _translated(), closing(self._connection.connection.cursor()) as cursor:
+        with self._executed("SELECT", {}) if not self._began else self._cursor() as cursor:
             yield cursor
 
-    def execute_many(self, sql: str, parameters: list[dict[str, Any]]) -> None:
-        if parameters:
-            with _translated():
-                self._connection.execute(text(sql), parameters)
+    def commit(self) -> None:
+        if self._began:
+            with self._cursor() as cursor:
+                cursor.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """What went wrong before is what is to be heard of, not that this could not be said any more."""
+        if self._began and self._connection.dbapi_connection is not None:
+            with suppress(psycopg2.Error, _ConnectionDied), self._cursor() as cursor:
+                cursor.execute("ROLLBACK")
+
+    def abandon(self) -> None:
+        """The server finds out by itself."""
+        if self._connection.dbapi_connection is not None:
+            self._connection.invalidate()
+
+    @contextmanager
+    def _executed(self, sql: str, parameters: dict[str, Any]) -> Iterator[Any]:
+        statement = _for_driver(sql)
+        with self._cursor() as cursor:
+            if self._began:
+                cursor.execute(statement, parameters)
+            else:
+                self._began = True      # also when it fails: then the server has begun, and waits for the end
+                cursor.execute(_BEGIN + statement, {**parameters, "pbx_scope": self._scope})
+            yield cursor
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        if self._connection.dbapi_connection is None:
+            raise _ConnectionDied("the transaction is over: its connection died")
+        with _dropped_when_dead(self._connection), closing(self._connection.cursor()) as cursor:
+            yield cursor
+
+
+_BEGIN = "BEGIN; SELECT set_config('pbx.company', %(pbx_scope)s, true); "
+
+
+def _rows_of(cursor: Any) -> list[Row]:
+    names = [column[0] for column in cursor.description or ()]
+    return [Row(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
+
+
+@contextmanager
+def _dropped_when_dead(connection: PoolProxiedConnection) -> Iterator[None]:
+    """A greenlet that is killed in the middle leaves the driver in the middle: nothing more can be said there, not even
+    ROLLBACK, whose failure would hide that it was killed."""
+    try:
+        yield
+    except BaseException as error:
+        raw = connection.dbapi_connection
+        died = raw is None or bool(getattr(raw, "closed", False))
+        if raw is not None and (died or not isinstance(error, Exception)):
+            connection.invalidate()
+        if died and isinstance(error, psycopg2.Error):
+            raise _ConnectionDied(str(error).strip()) from error
+        raise
 
 
 # On a call's path a plan is made once a connection and kept: for any parameters, and by index, as a table that was
@@ -145,20 +189,12 @@ class Database:
 
         def connect(options: str = options) -> Any:
             with Timeout(connect_timeout_s, DatabaseUnavailable("no connection within the time allowed")):
-                return psycopg2.connect(url, options=options, connect_timeout=max(2, int(connect_timeout_s)))
-
-        def connect_for_calls() -> Any:
-            connection = connect(options + _AS_A_CALL_NEEDS)
-            connection.autocommit = True
+                connection = psycopg2.connect(url, options=options, connect_timeout=max(2, int(connect_timeout_s)))
+            connection.autocommit = True    # what begins and ends a transaction is said here
             return connection
 
-        self._engine = create_engine(
-            "postgresql+psycopg2://", creator=connect, poolclass=QueuePool, pool_size=pool_size, max_overflow=0,
-            pool_timeout=pool_wait_s,
-        )
-        event.listen(self._engine, "handle_error", _note_disconnect)
-        self._calls = QueuePool(
-            connect_for_calls, pool_size=pool_size, max_overflow=0, timeout=pool_wait_s, reset_on_return=None)
+        self._transactions = _Pool(connect, pool_size, pool_wait_s)
+        self._calls = _Pool(lambda: connect(options + _AS_A_CALL_NEEDS), pool_size, pool_wait_s)
 
     @contextmanager
     def company(self, company_id: int) -> Iterator[Transaction]:
@@ -191,38 +227,59 @@ class Database:
         return bool(self.call("SELECT 1 AS up", deadline_s=1.0))
 
     def close(self) -> None:
-        self._engine.dispose()
-        self._calls.dispose()
+        self._transactions.close()
+        self._calls.close()
 
     def _once(self, sql: str, parameters: dict[str, Any], deadline_s: float) -> list[Row]:
-        with _translated():
-            connection = self._calls.connect()
-            try:
-                with _deadline(connection, deadline_s), closing(connection.cursor()) as cursor:
-                    cursor.execute(_for_driver(sql), parameters)
-                    names = [column[0] for column in cursor.description or ()]
-                    return [Row(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-                if connection.dbapi_connection is None or connection.dbapi_connection.closed:
-                    connection.invalidate()
-                    raise _ConnectionDied(str(error).strip()) from error
-                raise
-            finally:
-                connection.close()
+        with (
+            _translated(),
+            self._calls.lent() as connection,
+            _deadline(connection, deadline_s),
+            _dropped_when_dead(connection),
+            closing(connection.cursor()) as cursor,
+        ):
+            cursor.execute(_for_driver(sql), parameters)
+            return _rows_of(cursor)
 
     @contextmanager
     def _transaction(self, scope: str) -> Iterator[Transaction]:
-        # The deadline is inside: an expired one drops the connection before anything tries to roll it back.
         with (
             _translated(),
-            self._engine.connect() as connection,
-            connection.begin() as transaction,
+            self._transactions.lent() as connection,
             _deadline(connection, self._deadline_s * 4),
         ):
-            tx = Transaction(connection)
-            tx.execute("SELECT set_config('pbx.company', :scope, true)", scope=scope)
-            yield tx
-            transaction.commit()
+            tx = Transaction(connection, scope)
+            try:
+                yield tx
+            except Exception:
+                tx.roll_back()
+                raise
+            except BaseException:   # the deadline's, or a greenlet's that is killed: wait for nothing more
+                tx.abandon()
+                raise
+            tx.commit()
+
+
+class _Pool:
+    def __init__(self, connect: Callable[[], Any], size: int, wait_s: float) -> None:
+        # Nothing to reset: a connection comes back between two transactions, or not at all.
+        self._pool = QueuePool(connect, pool_size=size, max_overflow=0, timeout=wait_s, reset_on_return=None)
+
+    @contextmanager
+    def lent(self) -> Iterator[PoolProxiedConnection]:
+        connection = self._pool.connect()
+        try:
+            yield connection
+        except _ConnectionDied:
+            # A server that was restarted: the others, idle now, would fail one by one.
+            self._pool.dispose()
+            self._pool = self._pool.recreate()
+            raise
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        self._pool.dispose()
 
 
 @lru_cache(4096)
@@ -236,13 +293,14 @@ class _ConnectionDied(DatabaseUnavailable):
 
 
 @contextmanager
-def _deadline(connection: Connection | PoolProxiedConnection, seconds: float) -> Iterator[None]:
+def _deadline(connection: PoolProxiedConnection, seconds: float) -> Iterator[None]:
     timeout = Timeout(seconds)
     timeout.start()
     try:
         yield
     except Timeout as expired:
-        connection.invalidate()
+        if connection.dbapi_connection is not None:
+            connection.invalidate()
         if expired is not timeout:
             raise
         raise DatabaseUnavailable(f"no answer within {seconds:g} s") from None
@@ -250,35 +308,13 @@ def _deadline(connection: Connection | PoolProxiedConnection, seconds: float) ->
         timeout.close()
 
 
-def _note_disconnect(context: Any) -> None:
-    """Lets SQLAlchemy throw away every pooled connection when one turns out dead."""
-    original = context.original_exception
-    connection = context.connection
-    if isinstance(original, (psycopg2.OperationalError, psycopg2.InterfaceError)) and connection is not None:
-        raw = getattr(connection.connection, "dbapi_connection", None) if not connection.invalidated else None
-        if raw is not None and getattr(raw, "closed", False):
-            context.is_disconnect = True
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except IntegrityError as error:
-        diagnostics = getattr(error.orig, "diag", None)
-        raise RuleBroken(
-            getattr(diagnostics, "constraint_name", None) or "",
-            getattr(diagnostics, "message_primary", None) or str(error.orig),
-        ) from error
     except PoolExhausted as error:
         raise DatabaseUnavailable("no free connection in time") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise _ConnectionDied(str(error.orig).strip()) from error
-        if isinstance(error.orig, (psycopg2.OperationalError, psycopg2.InterfaceError)):
-            raise DatabaseUnavailable(str(error.orig).strip()) from error
-        raise DatabaseError(str(error.orig).strip()) from error
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:  # connect(), and a call's path
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise DatabaseUnavailable(str(error).strip()) from error
     except psycopg2.IntegrityError as error:
         raise RuleBroken(error.diag.constraint_name or "", error.diag.message_primary or str(error)) from error

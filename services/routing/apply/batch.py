@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -18,13 +20,12 @@ class Batch(Transaction):
     """
 
     def __init__(self, tx: Transaction) -> None:
-        super().__init__(tx._connection)
-        self._tx = tx
+        self._tx = tx       # says everything: there is one transaction, begun once
         self._waiting: list[tuple[str, dict[str, Any]]] = []
 
     def rows(self, sql: str, **parameters: Any) -> list[Row]:
         self.flush()
-        return super().rows(sql, **parameters)
+        return self._tx.rows(sql, **parameters)
 
     def execute(self, sql: str, **parameters: Any) -> int:
         self._waiting.append((_for_driver(sql), parameters))
@@ -35,6 +36,12 @@ class Batch(Transaction):
     def execute_many(self, sql: str, parameters: list[dict[str, Any]]) -> None:
         for one in parameters:
             self.execute(sql, **one)
+
+    @contextmanager
+    def driver_cursor(self) -> Iterator[Any]:
+        self.flush()
+        with self._tx.driver_cursor() as cursor:
+            yield cursor
 
     def flush(self) -> None:
         waiting, self._waiting = self._waiting, []
