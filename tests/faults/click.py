@@ -343,7 +343,7 @@ def _one_switch(stage: Stage, clicks: Clicks) -> Sequence[Click]:
     _killed(instances.pid(stage.instance, "switch"))
     instances.wait_until_healthy(stage.instance, ["switch", "callback", "routing"], PATIENCE_S)
     for name in (*_ASKERS, *_TARGETS):
-        stage.telephones[name].register()
+        _register_again(stage, name)
     ends_at = time.monotonic() + SETTLES_S
     while time.monotonic() < ends_at and any(clicks.state(click) not in SETTLED for click in (*accepted, *later)):
         for name in ("anna", "bernd"):
@@ -351,6 +351,16 @@ def _one_switch(stage: Stage, clicks: Clicks) -> Sequence[Click]:
         gevent.sleep(0.2)
     clicks.settle([*accepted, *later])
     return [*accepted, *later]
+
+
+def _register_again(stage: Stage, name: str) -> None:
+    """As telephones do: a switch that answers, and is not ready for all of it yet, says 503 to the first try."""
+    def registered() -> bool:
+        with suppress(TelephoneRefused):
+            return bool(stage.telephones[name].register())
+        return False
+
+    stage.wait_until(registered, PATIENCE_S, f"{name} to be registered again")
 
 
 def _at_every_step(stage: Stage, clicks: Clicks) -> list[Click]:
