@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 import psycopg2
 from gevent import Timeout
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extras import execute_batch
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
@@ -70,6 +71,7 @@ class Transaction:
         self._connection = connection
         self._scope = scope
         self._began = False
+        self._waiting: list[bytes] = []
 
     def rows(self, sql: str, **parameters: Any) -> list[Row]:
         with self._executed(sql, parameters) as cursor:
@@ -90,6 +92,20 @@ class Transaction:
         with self._executed(sql, parameters) as cursor:
             return int(cursor.rowcount)
 
+    def later(self, sql: str, **parameters: Any) -> None:
+        """A statement whose answer nobody needs: it goes out in the message of the next one, or of COMMIT, and what the
+        server has against it is heard then."""
+        with self._cursor() as cursor:
+            self._waiting.append(cursor.mogrify(_for_driver(sql), parameters))
+        if len(self._waiting) >= _TOGETHER:
+            self.flush()
+
+    def flush(self) -> None:
+        """What waits is said now: the server may have something against it."""
+        if self._waiting or not self._began:
+            with self._executed("SELECT", {}):
+                pass
+
     def execute_many(self, sql: str, parameters: list[dict[str, Any]]) -> None:
         if len(parameters) == 1:
             self.execute(sql, **parameters[0])
@@ -100,13 +116,14 @@ class Transaction:
     @contextmanager
     def driver_cursor(self) -> Iterator[Any]:
         """psycopg2's own, inside this transaction: for what has to be sent in bulk."""
-        with self._executed("SELECT", {}) if not self._began else self._cursor() as cursor:
+        self.flush()
+        with self._cursor() as cursor:
             yield cursor
 
     def commit(self) -> None:
-        if self._began:
-            with self._cursor() as cursor:
-                cursor.execute("COMMIT")
+        if self._began or self._waiting:
+            with self._executed("COMMIT", {}):
+                pass
 
     def roll_back(self) -> None:
         """What went wrong before is what is to be heard of, not that this could not be said any more."""
@@ -123,11 +140,14 @@ class Transaction:
     def _executed(self, sql: str, parameters: dict[str, Any]) -> Iterator[Any]:
         statement = _for_driver(sql)
         with self._cursor() as cursor:
-            if self._began:
-                cursor.execute(statement, parameters)
-            else:
+            if not self._began:
+                self._waiting.insert(0, cursor.mogrify(_BEGIN, {"scope": self._scope}))
                 self._began = True      # also when it fails: then the server has begun, and waits for the end
-                cursor.execute(_BEGIN + statement, {**parameters, "pbx_scope": self._scope})
+            if self._waiting:
+                before, self._waiting = self._waiting, []
+                cursor.execute(b"; ".join((*before, cursor.mogrify(statement, parameters))))
+            else:
+                cursor.execute(statement, parameters)
             yield cursor
 
     @contextmanager
@@ -138,7 +158,8 @@ class Transaction:
             yield cursor
 
 
-_BEGIN = "BEGIN; SELECT set_config('pbx.company', %(pbx_scope)s, true); "
+_BEGIN = "BEGIN; SELECT set_config('pbx.company', %(scope)s, true)"
+_TOGETHER = 200
 
 
 def _rows_of(cursor: Any) -> list[Row]:
@@ -251,13 +272,13 @@ class Database:
             tx = Transaction(connection, scope)
             try:
                 yield tx
+                tx.commit()
             except Exception:
                 tx.roll_back()
                 raise
             except BaseException:   # the deadline's, or a greenlet's that is killed: wait for nothing more
                 tx.abandon()
                 raise
-            tx.commit()
 
 
 class _Pool:
@@ -276,6 +297,9 @@ class _Pool:
             self._pool = self._pool.recreate()
             raise
         finally:
+            raw = connection.dbapi_connection
+            if raw is not None and raw.info.transaction_status != TRANSACTION_STATUS_IDLE:
+                connection.invalidate()     # ended neither way: nobody may go on in it
             connection.close()
 
     def close(self) -> None:

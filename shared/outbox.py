@@ -28,7 +28,7 @@ _IDLE_S = 1.0
 
 def put(tx: Transaction, schema: str, company_id: int, *, queue: str, task: str, payload: dict[str, Any]) -> None:
     """One task into the outbox, in the transaction that makes it true. payload: the task's keyword arguments."""
-    tx.execute(
+    tx.later(
         f"INSERT INTO {schema}.outbox (company_id, queue, task, payload)"
         " VALUES (:company_id, :queue, :task, CAST(:payload AS jsonb))",
         company_id=company_id, queue=queue, task=task, payload=json.dumps(payload),

@@ -214,13 +214,12 @@ def _business_number(asker: Asker, written: str | None) -> str | None:
 
 
 def _within_limits(tx: Transaction, asker: Asker) -> None:
-    used = askers.usage(tx, asker.company_id, asker.subscriber_id)
+    used = askers.usage(tx, asker.company_id, asker.subscriber_id, asker.company_limits)
     too_many = limits.exceeded(asker.limits, used.under_way, used.recent, used.now)
-    if too_many is None:
+    if too_many is None and used.company_is_near:
         of_all = askers.usage_of_company(tx, asker.company_id, asker.company_limits)
-        if of_all is not None:
-            too_many = limits.exceeded(
-                asker.company_limits, of_all.under_way, of_all.recent, of_all.now, " in the company")
+        too_many = limits.exceeded(
+            asker.company_limits, of_all.under_way, of_all.recent, of_all.now, " in the company")
     if too_many is not None:
         raise TooManyCalls(too_many.rule, too_many.retry_after_s)
 

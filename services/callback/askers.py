@@ -41,6 +41,8 @@ class Usage:
     now: datetime
     under_way: int
     recent: Sequence[datetime]
+    company_is_near: bool = False
+    """So near to the company's limits that all of its attempts must be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +119,31 @@ def with_number(tx: Transaction, company_id: int, number: str) -> Colleague | No
     return None if row is None else Colleague(str(row.name), number)
 
 
-def usage(tx: Transaction, company_id: int, subscriber_id: int) -> Usage:
+def usage(tx: Transaction, company_id: int, subscriber_id: int, of_company: Limits) -> Usage:
+    """Near the company's limits is a look at two indexes that ends where the answer is known."""
     row = tx.one(
         f"""SELECT clock_timestamp() AS now,
                count(*) FILTER (WHERE {_UNDER_WAY}) AS under_way,
                coalesce(array_agg(created_at) FILTER (WHERE created_at > now() - interval '1 minute'),
-                        '{{}}') AS recent
+                        '{{}}') AS recent,
+               EXISTS (SELECT FROM callback.attempts WHERE company_id = :company_id AND {_UNDER_WAY}
+                       OFFSET :simultaneous)
+               OR EXISTS (SELECT FROM callback.attempts
+                          WHERE company_id = :company_id AND created_at > now() - interval '1 minute'
+                          OFFSET :per_minute) AS near
            FROM callback.attempts WHERE company_id = :company_id AND subscriber_id = :id
                AND (created_at > now() - interval '1 minute' OR {_UNDER_WAY})""",
         company_id=company_id, id=subscriber_id,
+        simultaneous=max(0, of_company.max_simultaneous - 1 - _REQUESTS_TOGETHER),
+        per_minute=max(0, of_company.max_per_minute - 1 - _REQUESTS_TOGETHER),
     )
-    return Usage(row.now, row.under_way, row.recent)
+    return Usage(row.now, row.under_way, row.recent, row.near)
 
 
-def usage_of_company(tx: Transaction, company_id: int, limits: Limits) -> Usage | None:
-    """As far as it matters for these limits; None: far below them, and nobody waits for anybody. Near them requests are
-    counted one after the other, so that one more than allowed never slips through."""
-    if not _is_near(tx, company_id, limits):
-        return None
-    tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('callback company', :id))", id=company_id)
+def usage_of_company(tx: Transaction, company_id: int, limits: Limits) -> Usage:
+    """As far as it matters for these limits. Requests are counted one after the other, so that one more than allowed
+    never slips through; far below the limits nobody need ask, and nobody waits for anybody."""
+    tx.later("SELECT pg_advisory_xact_lock(hashtextextended('callback company', :id))", id=company_id)
     row = tx.one(
         f"""SELECT clock_timestamp() AS now,
                (SELECT count(*) FROM callback.attempts WHERE company_id = :company_id AND {_UNDER_WAY}) AS under_way,
@@ -145,16 +153,3 @@ def usage_of_company(tx: Transaction, company_id: int, limits: Limits) -> Usage 
         company_id=company_id, per_minute=limits.max_per_minute,
     )
     return Usage(row.now, row.under_way, row.recent)
-
-
-def _is_near(tx: Transaction, company_id: int, limits: Limits) -> bool:
-    """A look at two indexes that ends where the answer is known."""
-    return bool(tx.one(
-        f"""SELECT EXISTS (SELECT FROM callback.attempts WHERE company_id = :company_id AND {_UNDER_WAY}
-                          OFFSET :simultaneous)
-               OR EXISTS (SELECT FROM callback.attempts
-                          WHERE company_id = :company_id AND created_at > now() - interval '1 minute'
-                          OFFSET :per_minute) AS near""",
-        company_id=company_id, simultaneous=max(0, limits.max_simultaneous - 1 - _REQUESTS_TOGETHER),
-        per_minute=max(0, limits.max_per_minute - 1 - _REQUESTS_TOGETHER),
-    ).near)

@@ -27,7 +27,7 @@ class Followed:
 
 def lock_subscriber(tx: Transaction, subscriber_id: int) -> None:
     """Until the transaction ends, nobody else accepts an attempt of this subscriber: limits and keys hold."""
-    tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('callback', :id))", id=subscriber_id)
+    tx.later("SELECT pg_advisory_xact_lock(hashtextextended('callback', :id))", id=subscriber_id)
 
 
 def attempt_by_key(tx: Transaction, company_id: int, subscriber_id: int, asked_by: str, key: str) -> Row | None:
@@ -47,20 +47,18 @@ def company_of(tx: Transaction, subscriber_id: int) -> int | None:
 def insert(tx: Transaction, attempt: dict[str, Any], legs: Sequence[FirstLeg]) -> None:
     columns = ", ".join(attempt)
     values = ", ".join(f":{name}" for name in attempt)
-    tx.execute(f"INSERT INTO callback.attempts ({columns}) VALUES ({values})", **attempt)
+    tx.later(f"INSERT INTO callback.attempts ({columns}) VALUES ({values})", **attempt)
     _insert_legs(tx, attempt["company_id"], attempt["attempt_id"], legs)
 
 
 def _insert_legs(tx: Transaction, company_id: int, attempt_id: str, legs: Sequence[FirstLeg]) -> None:
-    tx.execute_many(
-        "INSERT INTO callback.first_legs (leg_uuid, company_id, attempt_id, device_id, number, position)"
-        " VALUES (:leg_uuid, :company_id, :attempt_id, :device_id, :number, :position)",
-        [
-            {"leg_uuid": str(leg.leg_uuid), "device_id": leg.device_id, "number": leg.number,
-             "company_id": company_id, "attempt_id": attempt_id, "position": leg.position}
-            for leg in legs
-        ],
-    )
+    for leg in legs:
+        tx.later(
+            "INSERT INTO callback.first_legs (leg_uuid, company_id, attempt_id, device_id, number, position)"
+            " VALUES (:leg_uuid, :company_id, :attempt_id, :device_id, :number, :position)",
+            leg_uuid=str(leg.leg_uuid), company_id=company_id, attempt_id=attempt_id, device_id=leg.device_id,
+            number=leg.number, position=leg.position,
+        )
 
 
 def number_to_ring(tx: Transaction, attempt_id: UUID) -> Row | None:

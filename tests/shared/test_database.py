@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import gevent
 import psycopg2
 import pytest
 from gevent.server import StreamServer
 
-from shared.database import Database, DatabaseError, DatabaseUnavailable, NotFound, RuleBroken
+from shared.database import Database, DatabaseError, DatabaseUnavailable, NotFound, RuleBroken, Transaction
 
 ADD_SITE = "INSERT INTO directory.sites (company_id, name, area_code) VALUES (:id, 'Berlin', '30')"
 
@@ -197,3 +198,71 @@ def test_a_greenlet_killed_in_the_middle_of_a_statement_is_gone_and_the_pool_who
         assert waiting.dead
     with reader.platform() as tx:
         assert tx.one("SELECT 1 AS up").up == 1
+
+
+def sites_of(tx: Transaction, company_id: int) -> list[str]:
+    return [row.name for row in tx.rows("SELECT name FROM directory.sites WHERE company_id = :id ORDER BY name",
+                                        id=company_id)]
+
+
+ADD_NAMED = "INSERT INTO directory.sites (company_id, name, area_code) VALUES (:id, :name, '30')"
+
+
+def test_what_is_said_later_is_there_for_the_next_question_and_after_the_end(
+    owner: Database, two_companies: tuple[int, int]
+) -> None:
+    first, second = two_companies
+    with owner.company(first) as tx:
+        tx.later(ADD_NAMED, id=first, name="100 % :name 'x'; --")
+        assert "100 % :name 'x'; --" in sites_of(tx, first)
+        tx.later(ADD_NAMED, id=first, name="Z last")
+    with owner.company(second) as tx:       # nothing else is said
+        tx.later(ADD_NAMED, id=second, name="Z last")
+    with owner.platform() as tx:
+        assert sites_of(tx, first)[-1] == sites_of(tx, second)[-1] == "Z last"
+
+
+def test_what_the_server_has_against_it_is_heard_and_nothing_of_it_stays(
+    owner: Database, two_companies: tuple[int, int]
+) -> None:
+    first, _ = two_companies
+    with owner.company(first) as tx:
+        before = sites_of(tx, first)
+    with pytest.raises(RuleBroken), owner.company(first) as tx:
+        tx.later(ADD_NAMED, id=first, name="Köln")
+        tx.later(ADD_NAMED, id=-1, name="of nobody")
+    with pytest.raises(RuleBroken), owner.company(first) as tx:
+        tx.later(ADD_NAMED, id=-1, name="of nobody")
+        tx.flush()
+    with pytest.raises(ZeroDivisionError), owner.company(first) as tx:
+        tx.later(ADD_NAMED, id=first, name="Köln")
+        raise ZeroDivisionError
+    with owner.company(first) as tx:
+        assert sites_of(tx, first) == before
+
+
+def test_many_more_than_one_message_takes_are_all_said(owner: Database, two_companies: tuple[int, int]) -> None:
+    first, _ = two_companies
+    with owner.company(first) as tx:
+        for number in range(450):
+            tx.later(ADD_NAMED, id=first, name=f"many {number:03}")
+        with tx.driver_cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM directory.sites WHERE name LIKE 'many%'")
+            assert cursor.fetchone() == (450,)
+        tx.execute_many("DELETE FROM directory.sites WHERE company_id = :id AND name = :name",
+                        [{"id": first, "name": f"many {number:03}"} for number in range(450)])
+        assert not [name for name in sites_of(tx, first) if name.startswith("many")]
+
+
+def test_a_transaction_whose_connection_died_says_so_and_the_next_is_well(owner: Database) -> None:
+    for _ in range(3):
+        with owner.platform() as tx:
+            tx.one("SELECT 1 AS one")
+    with pytest.raises(DatabaseUnavailable), owner.platform() as tx:
+        with suppress(psycopg2.Error):
+            tx.one("SELECT pg_terminate_backend(pg_backend_pid())")
+        tx.one("SELECT 1 AS one")
+    with pytest.raises(DatabaseUnavailable), owner.platform() as tx, suppress(DatabaseUnavailable):
+        tx.one("SELECT pg_terminate_backend(pg_backend_pid())")
+    with owner.platform() as tx:
+        assert tx.one("SELECT 1 AS one").one == 1
