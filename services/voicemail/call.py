@@ -47,7 +47,7 @@ from services.voicemail.deposit import (
     TheRecording,
 )
 from services.voicemail.mailbox import Caller, Language, LeftMessage, Mailbox, Reason, caller_from, reason_from
-from services.voicemail.recording import Recording, is_short
+from services.voicemail.recording import Recording, is_short, was_cut_off
 from services.voicemail.spool import Spool
 from services.voicemail.store import NoSuchMailbox, mailbox_for_deposit, store
 from services.voicemail.welcome import OwnRecording, Sound
@@ -348,11 +348,10 @@ class OneDeposit:
             ended_by: EndedBy = "key"
         else:
             ended_by = "silence" if completed.variable("silence_hits_exhausted") == "true" else "limit"
-        return Recorded(
-            recording,
-            ended_by=ended_by,
-            short=recording is not None and is_short(recording, _reported_ms(completed)),
-        )
+        short = recording is not None and (
+            is_short(recording, _reported_ms(completed))
+            or (ended_by == "limit" and was_cut_off(recording, order.max_s, self._spool.free_bytes())))
+        return Recorded(recording, ended_by=ended_by, short=short)
 
     def _keep(self, order: Keep) -> None:
         assert self._message is not None

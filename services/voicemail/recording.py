@@ -92,6 +92,20 @@ def is_short(recording: Recording, reported_ms: int | None) -> bool:
     return reported_ms is not None and recording.duration_ms + _LATE_PACKETS_MS < reported_ms
 
 
+_NO_ROOM_BYTES = 1024 * 1024
+_STOPS_WITHIN_MS = 2000
+"""Before the limit: `record` counts whole seconds of the clock, and the sound may lag behind it."""
+
+
+def was_cut_off(recording: Recording, limit_s: int, free_bytes: int) -> bool:
+    """True when `record` stopped because nothing more could be written: neither a key, nor silence, nor the limit.
+
+    That is what a full disk does where libsndfile says so (mod_sndfile.c, sndfile_file_write; switch_ivr_play_say.c,
+    switch_ivr_record_file); then record_ms is what was kept, and is_short sees nothing.
+    """
+    return free_bytes < _NO_ROOM_BYTES and recording.duration_ms < limit_s * 1000 - _STOPS_WITHIN_MS
+
+
 _FRAME_MS = 20
 _SILENT = 200
 """Mean amplitude, as `record` measures silence (switch_ivr_play_say.c)."""

@@ -23,7 +23,7 @@ from services.voicemail.mailbox import (
     read_note,
     reason_from,
 )
-from services.voicemail.recording import NotARecording, header_for, is_short, measure
+from services.voicemail.recording import NotARecording, header_for, is_short, measure, was_cut_off
 from shared.mail_retries import GIVE_UP_AFTER, Failure, next_attempt_at
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -69,6 +69,13 @@ def test_a_full_disk_shows_in_the_size_alone() -> None:
     assert not is_short(recording, 1040)
     assert not is_short(recording, None)
     assert is_short(recording, 2000)
+
+
+def test_a_recording_that_ends_by_itself_was_cut_off_where_there_is_no_room() -> None:
+    recording = measure(wav(80_000)[:44], 44 + 2 * 80_000)    # 10 s
+    assert was_cut_off(recording, 120, 4096)
+    assert not was_cut_off(recording, 11, 4096)     # the limit was near
+    assert not was_cut_off(recording, 120, 500_000_000)     # whatever it was, there was room
 
 
 @given(st.binary(max_size=60))
