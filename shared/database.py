@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import psycopg2
 from gevent import Timeout
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from psycopg2.extras import execute_batch
+from psycopg2.extras import execute_batch, register_uuid
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
@@ -212,6 +212,7 @@ class Database:
             with Timeout(connect_timeout_s, DatabaseUnavailable("no connection within the time allowed")):
                 connection = psycopg2.connect(url, options=options, connect_timeout=max(2, int(connect_timeout_s)))
             connection.autocommit = True    # what begins and ends a transaction is said here
+            register_uuid(conn_or_curs=connection)
             return connection
 
         self._transactions = _Pool(connect, pool_size, pool_wait_s)
