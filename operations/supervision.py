@@ -75,13 +75,15 @@ class Supervisor:
             self._rpc.supervisor.getState()
         except CONTROL_ERRORS:
             return False
+        except xmlrpc.client.Fault:     # on its way out: still there, and stop() waits for it
+            return True
         return True
 
     def states(self) -> dict[str, ProcessState]:
         """Every program's state; none when no supervisord is up."""
         try:
             rows = self._rpc.supervisor.getAllProcessInfo()
-        except CONTROL_ERRORS:
+        except (*CONTROL_ERRORS, xmlrpc.client.Fault):
             return {}
         assert isinstance(rows, list)
         return {

@@ -11,6 +11,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from operations.screen import Trouble, complain
+
 ROWS = 10_000
 # Column an index begins with -> how many rows share a value. Of every other: all of them.
 ROWS_OF_A_VALUE = {
@@ -23,8 +25,11 @@ ROWS_OF_A_VALUE = {
 def tell_sqlite(folder: Path) -> None:
     """Of every profile's database in this folder; the switch may be running. Those told before stay as they are."""
     for file in sorted(folder.glob("sofia_reg_*.db")):
-        with closing(sqlite3.connect(file, timeout=10, isolation_level=None)) as connection:
-            _tell(connection)
+        try:
+            with closing(sqlite3.connect(file, timeout=10, isolation_level=None)) as connection:
+                _tell(connection)
+        except sqlite3.Error as error:      # slower lamps are no reason not to start
+            complain(Trouble(f"SQLite was not told about {file.name}: {error}", "lamps of many telephones are slower"))
 
 
 def _tell(connection: sqlite3.Connection) -> None:

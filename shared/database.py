@@ -122,8 +122,9 @@ class Transaction:
 
     def commit(self) -> None:
         if self._began or self._waiting:
-            with self._executed("COMMIT", {}):
-                pass
+            with self._executed("COMMIT", {}) as cursor:
+                if cursor.statusmessage == "ROLLBACK":
+                    raise DatabaseError("an earlier statement had failed, so nothing was kept")
 
     def roll_back(self) -> None:
         """What went wrong before is what is to be heard of, not that this could not be said any more."""
@@ -140,14 +141,14 @@ class Transaction:
     def _executed(self, sql: str, parameters: dict[str, Any]) -> Iterator[Any]:
         statement = _for_driver(sql)
         with self._cursor() as cursor:
-            if not self._began:
-                self._waiting.insert(0, cursor.mogrify(_BEGIN, {"scope": self._scope}))
-                self._began = True      # also when it fails: then the server has begun, and waits for the end
-            if self._waiting:
-                before, self._waiting = self._waiting, []
-                cursor.execute(b"; ".join((*before, cursor.mogrify(statement, parameters))))
-            else:
+            if self._began and not self._waiting:
                 cursor.execute(statement, parameters)
+            else:
+                # What cannot be said at all is found out before anything counts as said.
+                beginning = [] if self._began else [cursor.mogrify(_BEGIN, {"scope": self._scope})]
+                message = b"; ".join((*beginning, *self._waiting, cursor.mogrify(statement, parameters)))
+                self._began, self._waiting = True, []
+                cursor.execute(message)
             yield cursor
 
     @contextmanager
@@ -212,7 +213,7 @@ class Database:
             with Timeout(connect_timeout_s, DatabaseUnavailable("no connection within the time allowed")):
                 connection = psycopg2.connect(url, options=options, connect_timeout=max(2, int(connect_timeout_s)))
             connection.autocommit = True    # what begins and ends a transaction is said here
-            register_uuid(conn_or_curs=connection)
+            register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]  # psycopg2 has no types
             return connection
 
         self._transactions = _Pool(connect, pool_size, pool_wait_s)
@@ -289,13 +290,15 @@ class _Pool:
 
     @contextmanager
     def lent(self) -> Iterator[PoolProxiedConnection]:
-        connection = self._pool.connect()
+        pool = self._pool
+        connection = pool.connect()
         try:
             yield connection
         except _ConnectionDied:
             # A server that was restarted: the others, idle now, would fail one by one.
-            self._pool.dispose()
-            self._pool = self._pool.recreate()
+            if self._pool is pool:
+                self._pool = pool.recreate()
+                pool.dispose()
             raise
         finally:
             raw = connection.dbapi_connection

@@ -145,7 +145,7 @@ class Answers:
             trunks = tuple(dict.fromkeys((
                 *self.outside.of_company(question.company_id), question.gateway,
                 *self.directory.trunks_known(question.company_id))))
-            trunks = self.failed.last(trunks)
+            trunks = self.failed.last(trunks, only_silent=True)
             step = emergency_step(question.dialled, trunks, question.site_number, "de")
             saw = (("emergency", True), ("trunks", len(trunks)))
             trace = (Looked("outgoing", EMERGENCY, saw, "decided", decides=True),)

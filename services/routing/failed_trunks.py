@@ -1,17 +1,18 @@
 """Trunks that could not take a call are tried last for a minute, so that only the first call waits for a dead carrier.
 
 A carrier that says nothing at all costs a call the time of SIP's timer B (freeswitch/conf/profiles/external.xml), and a
-number that rings along with others is dialled over one trunk only: both want the one that works first. In memory:
-after a restart the first call finds out again.
+number that rings along with others is dialled over one trunk only: both want the one that works first. An emergency
+call passes over those alone that did not answer at all. In memory: after a restart the first call finds out again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 import structlog
 
+from services.routing.outcomes import SILENT
 from shared.metrics import Counter
 
 log = structlog.get_logger()
@@ -23,23 +24,26 @@ LAST_FOR_S = 60.0
 class FailedTrunks:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._until: dict[str, float] = {}
+        self._known: dict[str, tuple[float, str]] = {}
+        """Trunk -> until when, and why."""
 
-    def note(self, trunks: Iterable[str]) -> None:
+    def note(self, causes: Mapping[str, str]) -> None:
+        """By trunk: the cause its leg ended with (outcomes.trunks_that_failed)."""
         now = self._clock()
-        for trunk in trunks:
+        for trunk, cause in causes.items():
             FAILURES.labels(trunk).inc()
-            if self._until.get(trunk, 0.0) <= now:
-                log.warning("trunk failed, tried last for a minute", trunk=trunk)
-            self._until[trunk] = now + LAST_FOR_S
+            if self._known.get(trunk, (0.0, ""))[0] <= now:
+                log.warning("trunk failed, tried last for a minute", trunk=trunk, cause=cause)
+            self._known[trunk] = (now + LAST_FOR_S, cause)
 
-    def last(self, trunks: tuple[str, ...]) -> tuple[str, ...]:
+    def last(self, trunks: tuple[str, ...], *, only_silent: bool = False) -> tuple[str, ...]:
         """The same in the order they are to be tried now; the very same when none of them failed."""
-        if not self._until:
+        if not self._known:
             return trunks
         now = self._clock()
-        self._until = {trunk: until for trunk, until in self._until.items() if until > now}
-        failed = tuple(trunk for trunk in trunks if trunk in self._until)
+        self._known = {trunk: known for trunk, known in self._known.items() if known[0] > now}
+        failed = tuple(trunk for trunk in trunks if trunk in self._known
+                       and not (only_silent and self._known[trunk][1] not in SILENT))
         if not failed or trunks[-len(failed):] == failed:
             return trunks
         return (*(trunk for trunk in trunks if trunk not in failed), *failed)

@@ -23,7 +23,13 @@ _NO_STATEMENT = frozenset({"ORIGINATOR_CANCEL", "LOSE_RACE", "PICKED_OFF", "NONE
 _ABOUT_THE_NUMBER = frozenset({
     "UNALLOCATED_NUMBER", "NUMBER_CHANGED", "INVALID_NUMBER_FORMAT", "SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED",
 })
-_NO_FAILURE = _BUSY | _NO_ANSWER | _NO_STATEMENT | _ABOUT_THE_NUMBER | {"SUCCESS"}
+# The carrier did not answer at all (timer B, a gateway that is not registered), or said that it cannot now (5xx). Of
+# anything else the next call may know nothing.
+SILENT = frozenset({"RECOVERY_ON_TIMER_EXPIRE", "GATEWAY_DOWN", "INVALID_GATEWAY"})
+_FAILED = SILENT | {
+    "NORMAL_TEMPORARY_FAILURE", "NETWORK_OUT_OF_ORDER", "SWITCH_CONGESTION", "NORMAL_CIRCUIT_CONGESTION",
+    "SERVICE_UNAVAILABLE",
+}
 CALL_IS_OVER = frozenset({"SUCCESS", "ORIGINATOR_CANCEL", "PICKED_OFF", "LOSE_RACE"})
 
 
@@ -76,16 +82,16 @@ def _is_own(leg: Leg) -> bool:
     return isinstance(leg, DeviceLeg) and not leg.silenced_alone
 
 
-def trunks_that_failed(report: Report, legs: tuple[Leg, ...]) -> tuple[str, ...]:
-    """Those whose carrier did not take the call; what the far network says of a number or a person is no failure."""
+def trunks_that_failed(report: Report, legs: tuple[Leg, ...]) -> dict[str, str]:
+    """Those whose carrier did not take the call, and the cause; what the far network says of a number, a person or a
+    codec is no failure. Of several legs it can be said when each was made: one that was not leaves no cause."""
     causes = report.leg_causes
     if len(legs) == 1 and not causes:   # no leg was made at all
         causes = (report.disposition,)
     if len(causes) != len(legs):
-        return ()
-    return tuple(
-        leg.trunk for cause, leg in zip(causes, legs, strict=True)
-        if isinstance(leg, TrunkLeg) and cause not in _NO_FAILURE)
+        return {}
+    return {leg.trunk: cause for cause, leg in zip(causes, legs, strict=True)
+            if isinstance(leg, TrunkLeg) and cause in _FAILED}
 
 
 def next_step(ring: Ring, report: Report) -> Step:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -266,3 +268,36 @@ def test_a_transaction_whose_connection_died_says_so_and_the_next_is_well(owner:
         tx.one("SELECT pg_terminate_backend(pg_backend_pid())")
     with owner.platform() as tx:
         assert tx.one("SELECT 1 AS one").one == 1
+
+
+# In a process of its own: what migrates in this one makes SQLAlchemy teach the driver, too.
+_A_UUID = """
+import sys, uuid
+from shared import patched
+from shared.database import Database
+database = Database(sys.argv[1])
+one = uuid.uuid4()
+with database.platform() as tx:
+    row = tx.one("SELECT :one AS one, ARRAY[:one] AS several", one=one)
+assert (row.one, row.several) == (one, [one]), row
+assert database.call("SELECT :one AS one", one=one)[0].one == one
+"""
+
+
+def test_uuids_go_there_and_back(admin_database_url: str) -> None:
+    subprocess.run([sys.executable, "-c", _A_UUID, admin_database_url], check=True, timeout=60)
+
+
+def test_nothing_is_kept_after_an_error_that_was_passed_over(
+    owner: Database, two_companies: tuple[int, int]
+) -> None:
+    first, _ = two_companies
+    with pytest.raises(DatabaseError, match="nothing was kept"), owner.company(first) as tx:
+        tx.execute(ADD_NAMED, id=first, name="Köln")
+        with suppress(psycopg2.Error):
+            tx.execute("SELECT nonsense")
+    with owner.company(first) as tx:
+        assert "Köln" not in sites_of(tx, first)
+        with suppress(psycopg2.ProgrammingError):
+            tx.execute("SELECT :what", what=object())
+        assert "Köln" not in sites_of(tx, first), "said outside the company"
