@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from operations.screen import Trouble, complain
+from operations.screen import say
 
 ROWS = 10_000
 # Column an index begins with -> how many rows share a value. Of every other: all of them.
@@ -29,7 +29,7 @@ def tell_sqlite(folder: Path) -> None:
             with closing(sqlite3.connect(file, timeout=10, isolation_level=None)) as connection:
                 _tell(connection)
         except sqlite3.Error as error:      # slower lamps are no reason not to start
-            complain(Trouble(f"SQLite was not told about {file.name}: {error}", "lamps of many telephones are slower"))
+            say(f"  SQLite was not told about {file.name} ({error}): lamps of many telephones are slower")
 
 
 def _tell(connection: sqlite3.Connection) -> None:

@@ -58,3 +58,12 @@ def test_where_there_is_no_switch_there_is_nothing_to_tell(tmp_path: Path) -> No
     tell_sqlite(tmp_path)
     tell_sqlite(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_none_of_sqlites_is_named_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sofia_reg_internal.db").write_text("no database at all " * 100)
+    tell_sqlite(tmp_path)
+    assert "sofia_reg_internal.db" in capsys.readouterr().out
+    assert (tmp_path / "sofia_reg_internal.db").read_text() == "no database at all " * 100
