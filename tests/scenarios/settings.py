@@ -74,6 +74,12 @@ def in_the_log(stage: Stage, who: str, rung: str, prompt: str = "") -> dict[str,
     return stage.wait_until(look, 15, f"a call in {who}'s list that {rung!r} decided")
 
 
+def nobody_is_on_a_call(stage: Stage) -> bool:
+    """As routing knows it."""
+    with stage.database.platform() as tx:
+        return not tx.rows("SELECT subscriber_id FROM presence.calls_up WHERE cardinality(leg_uuids) > 0")
+
+
 def wait_until_on_a_call(stage: Stage, who: str, calls: int = 1) -> None:
     """Until routing may know it: presence writes who is on a call a moment later."""
     def look() -> bool:

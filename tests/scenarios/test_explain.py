@@ -58,7 +58,7 @@ def explained_after_the_fact(stage: Stage, since: datetime) -> dict[str, Any]:
                          " AND started_at > :since", since=since)
         return str(row.call_id) if row else None
 
-    call_id = stage.wait_until(ended, 15, "the record of the call")
+    call_id = stage.wait_until(ended, 40, "the record of the call")  # written by a worker that gives way to calls
     answer = stage.http("routing", "GET", f"/v1/calls/{call_id}/explain", token="operator")
     assert answer.status == 200, answer.body
     account: dict[str, Any] = answer.body
