@@ -381,7 +381,7 @@ def a_handler_that_raises_at_the_start_gives_the_call_back(subject: Subject) -> 
     port = subject.serve(_free_port(), handler, 100, at_start=True)
     switch = CallingSwitch(port)
     switch.connected()
-    assert switch.ended(6)
+    assert switch.ended(2.5)
 
 
 @plain_greenswitch("hangs")
