@@ -3,7 +3,7 @@
 mod_sofia makes an index for nearly every column (sofia_glue.c, sofia_glue_init_sql) and never has them counted, so
 SQLite takes one as good as the other: of who watches an extension it reads every subscription of the profile, once to
 write and once to read, for each lamp (seen with 1,600 subscriptions: 1.4 ms each time; told, 0.2 ms). SQLite keeps
-its counts in a table anybody may write (sqlite.org: The Query Planner, sqlite_stat1). They stand here and
+its counts in a table anybody may write (SQLite's documentation, sqlite_stat1). They stand here and
 do not have to be right, only right about which column is worth looking by.
 """
 

@@ -17,6 +17,12 @@ def event_socket(
     client = InboundClient(env["PBX_ESL_HOST"], int(env["PBX_ESL_PORT"]), env["PBX_ESL_PASSWORD"], name="test")
     if heard is not None:
         client.listen(heard, names=names)
+    with connected(client):
+        yield client
+
+
+@contextmanager
+def connected(client: InboundClient) -> Iterator[InboundClient]:
     client.start()
     try:
         client.wait_connected(10)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from gevent.server import StreamServer
 from operations import demo_company
 from operations.testing import scratch_broker, scratch_database
 from shared.esl.client import InboundClient
+from tests.event_socket import connected
 from tests.handsets.configuration import Login, Places
 from tests.handsets.driver import HandsetDriver
 from tests.handsets.process import AudioPorts, FreeSwitch, free_port
@@ -179,15 +180,8 @@ class Lab:
         for ports in self.audio:
             ports.give_back()
 
-    @contextmanager
-    def client(self) -> Iterator[InboundClient]:
-        client = self.switch.client("lab")
-        client.start()
-        try:
-            client.wait_connected(10)
-            yield client
-        finally:
-            client.stop()
+    def client(self) -> AbstractContextManager[InboundClient]:
+        return connected(self.switch.client("lab"))
 
     def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.admin_url)
