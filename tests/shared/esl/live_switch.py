@@ -87,6 +87,18 @@ CONFIGURATION = """<?xml version="1.0"?>
           <action application="hangup" data="CALL_REJECTED"/>
         </condition>
       </extension>
+      <extension name="guarded">
+        <condition field="destination_number" expression="^guarded-(\\d+)$">
+          <action application="sched_transfer" data="+3 given-back XML lab"/>
+          <action application="socket" data="127.0.0.1:$1 async full"/>
+          <action application="hangup" data="CALL_REJECTED"/>
+        </condition>
+      </extension>
+      <extension name="given-back">
+        <condition field="destination_number" expression="^given-back$">
+          <action application="hangup" data="CALL_REJECTED"/>
+        </condition>
+      </extension>
       <extension name="answer">
         <condition field="destination_number" expression="^answer$">
           <action application="answer"/>
