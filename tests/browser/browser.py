@@ -23,13 +23,13 @@ START_S = 60.0
 ANSWER_S = 45.0
 
 _DOES = frozenset({
-    "all_inner_texts", "bounding_box", "check", "click", "count", "down", "emulate_media", "evaluate", "fill", "focus",
-    "get_attribute", "goto", "hover", "inner_text", "input_value", "is_checked", "is_disabled", "is_visible", "press",
-    "reload", "screenshot", "select_option", "set_viewport_size", "text_content", "title", "type", "wait_for",
-    "wait_for_function", "wait_for_selector",
+    "all_inner_texts", "bounding_box", "check", "click", "count", "down", "emulate_media", "evaluate", "fast_forward",
+    "fill", "focus", "get_attribute", "goto", "hover", "inner_text", "input_value", "install", "is_checked",
+    "is_disabled", "is_visible", "press", "reload", "screenshot", "select_option", "set_offline", "set_viewport_size",
+    "text_content", "title", "type", "wait_for", "wait_for_function", "wait_for_selector",
 })
 """What is done at once; everything else names a place in the page."""
-_ATTRIBUTES = frozenset({"first", "last", "keyboard", "mouse"})
+_ATTRIBUTES = frozenset({"clock", "context", "first", "last", "keyboard", "mouse"})
 
 
 class BrowserFailed(AssertionError):
@@ -106,6 +106,15 @@ class Page:
         """Everything on the console, and errors nobody caught."""
         found: list[str] = self._browser.ask({"page": self._number, "chain": ["said"]})
         return found
+
+    def asked(self) -> list[str]:
+        """Every request it made so far, as "GET http://…"."""
+        found: list[str] = self._browser.ask({"page": self._number, "chain": ["asked"]})
+        return found
+
+    def tab(self) -> Page:
+        """Another tab of the same browser: its cookies are the same."""
+        return Page(self._browser, self._browser.ask({"page": self._number, "chain": ["tab"]}), ())
 
     def cookies(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._browser.ask({"page": self._number, "chain": ["cookies"]})

@@ -37,14 +37,12 @@ def _done(request: dict[str, Any], browser: Browser, pages: dict[int, Page]) -> 
     if "new" in request:
         context = browser.new_context(**request["new"])
         context.set_default_timeout(WAIT_MS)
-        page = context.new_page()
-        page.said = []  # type: ignore[attr-defined]
-        page.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))  # type: ignore[attr-defined]
-        page.on("pageerror", lambda error: page.said.append(f"uncaught: {error}"))  # type: ignore[attr-defined]
-        number = len(pages) + 1
-        pages[number] = page
-        return number
+        return _kept(context.new_page(), pages)
     found: Any = pages[request["page"]]
+    if request["chain"] == ["tab"]:
+        return _kept(found.context.new_page(), pages)
+    if request["chain"] == ["asked"]:
+        return found.asked
     if request["chain"] == ["said"]:
         return found.said
     if request["chain"] == ["cookies"]:
@@ -58,6 +56,17 @@ def _done(request: dict[str, Any], browser: Browser, pages: dict[int, Page]) -> 
             name, positional, named = step
             found = getattr(found, name)(*positional, **named)
     return found if isinstance(found, str | int | float | bool | list | dict) else None
+
+
+def _kept(page: Page, pages: dict[int, Page]) -> int:
+    """Its number; what it says and asks is written down from the start."""
+    page.said, page.asked = [], []  # type: ignore[attr-defined]
+    page.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.said.append(f"uncaught: {error}"))  # type: ignore[attr-defined]
+    page.on("request", lambda request: page.asked.append(f"{request.method} {request.url}"))  # type: ignore[attr-defined]
+    number = len(pages) + 1
+    pages[number] = page
+    return number
 
 
 def _answer(answer: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from operations import instance as instances
+from tests.browser.browser import Browser, find_browser
 from tests.scenarios.outside import plenty_of_calls, plenty_of_clicks
 from tests.scenarios.settings import nobody_is_on_a_call
 from tests.scenarios.stage import Stage, make_stage
@@ -46,3 +47,13 @@ def stage(whole_stage: Stage) -> Iterator[Stage]:
 @pytest.fixture
 def telephones(stage: Stage) -> Telephones:
     return stage.telephones
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = find_browser()
+    if program is None:
+        pytest.skip("there is no chromium on this machine (apt install chromium)")
+    browser = Browser(program)
+    yield browser
+    browser.stop()

@@ -13,23 +13,13 @@ import pytest
 
 from operations import instance as instances
 from operations.story_report import proves
-from tests.browser.browser import Browser, Page, find_browser
+from tests.browser.browser import Browser, Page
 from tests.scenarios.stage import Stage
 from tests.scenarios.test_call_log import emptied, newest
 from tests.scenarios.test_lamps import wait_for_state, watch
 from tests.scenarios.test_voicemail import delete_all, mailbox_of
 
 NASTY = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = find_browser()
-    if program is None:
-        pytest.skip("there is no chromium on this machine (apt install chromium)")
-    browser = Browser(program)
-    yield browser
-    browser.stop()
 
 
 @pytest.fixture(autouse=True)

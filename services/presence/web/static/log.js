@@ -10,7 +10,7 @@ const KINDS = ["", "missed", "received", "placed"];
 const PAGE = 40;
 
 export function calls(main) {
-  let kind = "", search = "", next = null, entries = [], asked = 0, over = false;
+  let kind = "", search = "", next = null, entries = [], asked = 0, over = false, older = false;
   const list = h("div", { class: "log", "aria-live": "off" });
   const chips = h("div", { class: "chips", role: "group", "aria-label": t("calls") });
   const field = h("input", { type: "search", placeholder: t("search_calls"), "aria-label": t("search_calls"), maxlength: 64,
@@ -31,6 +31,7 @@ export function calls(main) {
 
   async function load(further = false) {
     const mine = ++asked;
+    older = further;
     try {
       const found = await ask("routing", "/v1/call-log", { query: { kind, search, limit: PAGE, next: further ? next : null } });
       if (mine !== asked || over) return;
@@ -39,7 +40,8 @@ export function calls(main) {
       draw();
       if (kind !== "received" && kind !== "placed" && !search) missedAreSeen();
     } catch (wrong) {
-      if (mine === asked && !over) show(list, noteOf(wrong.words, "wrong"));
+      if (mine !== asked || over) return;
+      if (further) { older = entries.length > PAGE; say(wrong.words); } else show(list, noteOf(wrong.words, "wrong"));
     }
   }
 
@@ -108,6 +110,6 @@ export function calls(main) {
 
   drawChips();
   load();
-  const endNews = onNews(() => { if (!next && !list.contains(document.activeElement)) load(); });
+  const endNews = onNews((came) => { if (came && !older && !list.contains(document.activeElement)) load(); });
   return () => { over = true; endNews(); };
 }

@@ -74,6 +74,6 @@ export function mailbox(main) {
   }
 
   load();
-  const endNews = onNews(() => { if (!busy()) load(1, true); });
+  const endNews = onNews((came) => { if (came && !busy()) load(1, true); });
   return () => { over = true; endNews(); };
 }

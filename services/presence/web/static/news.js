@@ -14,11 +14,13 @@ const watchers = new Set();
 
 export function counters() { return counts; }
 
+/** The watcher is told true when something came, false when something was merely seen. */
 export function onNews(watcher) { watchers.add(watcher); return () => watchers.delete(watcher); }
 
 export function missedAreSeen() {
-  if (missed[0]) localStorage.setItem(SEEN, missed[0].started_at);
-  count();
+  if (!missed[0] || missed[0].started_at === localStorage.getItem(SEEN)) return;
+  localStorage.setItem(SEEN, missed[0].started_at);
+  count(false);
 }
 
 export function lookForNews() { return every(LOOK_EVERY_MS, look); }
@@ -32,13 +34,13 @@ export async function look() {
   if (calls.status === "fulfilled") missed = calls.value.entries;
   if (box.status === "fulfilled") { messages = box.value.messages; counts.mailbox = box.value.new; }
   trouble = calls.status === "rejected" ? calls.reason.words : null;
-  if (JSON.stringify([missed, messages, trouble]) !== before) count();
+  if (JSON.stringify([missed, messages, trouble]) !== before) count(true);
 }
 
-function count() {
+function count(came) {
   const since = localStorage.getItem(SEEN) ?? "";
   counts = { ...counts, missed: missed.filter((one) => one.started_at > since).length };
-  for (const watcher of watchers) watcher();
+  for (const watcher of watchers) watcher(came);
 }
 
 export function who(name, number) { return name || number || t("withheld"); }
