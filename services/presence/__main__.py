@@ -35,7 +35,9 @@ def main() -> None:
     # A page waits its turn: after a restart of ours every open page comes back in the same seconds.
     database = Database(config.database_url, pool_wait_s=10)
     wait_until_reachable(database, settings.stop_start)
-    client = InboundClient(config.esl_host, config.esl_port, config.esl_password, name="presence")
+    # Back soon also after a long absence: lamps are to be right 5 s after the switch is (P2).
+    client = InboundClient(config.esl_host, config.esl_port, config.esl_password, name="presence",
+                           reconnect_delay_s=(0.5, 2.0))
     table: CallsUpTable = CallsUpTable(
         database, legs_of=lambda subscriber_id: presence.board.legs_of(subscriber_id), in_step=lambda: client.synced)
     presence = SwitchEvents(

@@ -160,9 +160,18 @@ class Board:
         )
 
 
+def caller_number_of(leg: Leg) -> str | None:
+    """None for who withholds his, and for whatever is no number: routing writes `anonymous` then."""
+    return None if leg.caller_withheld or not _NUMBER.fullmatch(leg.caller_number or "") else leg.caller_number
+
+
 def _caller_of(leg: Leg | None) -> Caller | None:
-    """None also for whatever is no number: routing writes `anonymous` for who withholds his."""
-    if leg is None or leg.caller_withheld or not _NUMBER.fullmatch(leg.caller_number or ""):
+    """None also for a telephone a service rings by itself: what that shows is whom its owner calls (C1), and that is as
+    little his group's business as whom he dials."""
+    if leg is None or leg.call_uuid == leg.leg_uuid:
         return None
-    number, name = leg.caller_number or "", (leg.caller_name or "").strip()
+    number = caller_number_of(leg)
+    if number is None:
+        return None
+    name = (leg.caller_name or "").strip()
     return Caller(number, "" if name == number else name[:_NAME_MAX])

@@ -140,13 +140,14 @@ class Office:
             return Answer(error.code, error.read(), error.headers)
 
     def tell(self, uuid: str, state: str, extension: str | None, *, call: str, direction: str = "outbound",
-             number: str = "") -> None:
+             number: str = "", withheld: bool = False) -> None:
         """A leg as the switch tells of it."""
         self.sequence += 1
         headers = {
             "Event-Name": "CHANNEL_CALLSTATE", "Core-UUID": "run", "Event-Sequence": str(self.sequence),
             "Unique-ID": uuid, "Channel-Call-State": state, "Call-Direction": direction, "Channel-Call-UUID": call,
-            "Caller-Caller-ID-Number": number}
+            "Caller-Caller-ID-Number": number, "Caller-Privacy-Hide-Name": "false",
+            "Caller-Privacy-Hide-Number": "true" if withheld else "false"}
         if extension is not None:
             headers["Channel-Presence-ID"] = f"{extension}@{self.domain}"
         self.presence.take(Event.of(headers))

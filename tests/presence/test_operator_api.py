@@ -108,9 +108,12 @@ def test_the_figures_are_there(office: Office):
 
 def test_calls_show_legs_people_and_the_rung_that_decided(office: Office):
     first, second = CALL, str(uuid.uuid4())
-    office.tell(first, "RING_WAIT", None, call=first, direction="inbound", number="+491715550123")
+    office.tell(first, "RING_WAIT", None, call=first, direction="inbound", number="+491715550123", withheld=True)
     office.tell(second, "RINGING", "22", call=first)
     try:
+        [call] = office.ask("/v1/operator/calls", OPERATOR).body["calls"]
+        assert [one["number"] for one in call["legs"]] == [None, None]
+        office.tell(first, "RING_WAIT", None, call=first, direction="inbound", number="+491715550123")
         [call] = office.ask("/v1/operator/calls", OPERATOR).body["calls"]
         assert (call["call_id"], call["state"], call["rung"], call["company_id"]) == (
             first, "ringing", None, office.company_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -237,6 +238,19 @@ def test_who_withholds_his_number_stays_unknown_to_the_group_as_well(stage: Stag
             wait_for_state(stage, "bernd", "ringing")
             assert bernds(stage)["caller"] is None
             call.hangup()
+
+
+@proves("P5", "C1")
+def test_whom_somebody_calls_by_click_is_not_shown_as_who_rings_at_him(stage: Stage) -> None:
+    with pickup_group(stage, "anna", "bernd"):
+        answer = stage.http("callback", "POST", "/v1/calls", token="bernd", json_body={"target": MOBILE},
+                            headers={"Idempotency-Key": str(uuid.uuid4())})
+        assert answer.status == 202, answer.body
+        ringing = stage.telephones["bernd"].wait_for_ring()
+        assert ringing.shown_number == MOBILE
+        wait_for_state(stage, "bernd", "ringing")
+        assert bernds(stage)["caller"] is None
+        ringing.reject(486)
 
 
 @proves("P5", "N1", "X7")

@@ -12,6 +12,7 @@ from typing import Any
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
+from services.presence.board import caller_number_of
 from services.presence.overview import store
 from services.presence.overview.calls import CallUp, calls_of
 from services.presence.overview.look import Look
@@ -35,7 +36,7 @@ from services.presence.schemas.operator import (
 from services.presence.switch_events import SwitchEvents
 from shared import last_errors
 from shared.api import ApiError, principal, requires
-from shared.calls_up import Leg
+from shared.calls_up import Direction, Leg
 from shared.database import Database, Row
 from shared.esl.errors import EslError
 
@@ -157,7 +158,8 @@ def _call(sources: Sources, call: CallUp, decided: Row | None) -> dict[str, Any]
 
 
 def _number_of(leg: Leg) -> str | None:
-    return leg.caller_number if leg.direction.value == "inbound" else leg.destination
+    """None for a caller who withholds his, also from operators (P5)."""
+    return leg.destination if leg.direction is Direction.OUTBOUND else caller_number_of(leg)
 
 
 def registrations(sources: Sources, company_id: int | None, query: dict[str, Any]) -> dict[str, Any]:
