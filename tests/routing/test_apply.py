@@ -243,6 +243,7 @@ def test_the_example_of_the_docs_can_be_applied_and_again_without_change(files: 
     ("do_not_disturb: {enabled: true}", "forwardings: {busy: {enabled: true, target: 99}}",
      "subscribers[1].settings.forwardings.busy.target", "nobody has the extension 99"),
     ("last: 030 5558099", "last: 030 5558100", "sites[1].pools[2].first", "overlaps"),
+    ("main_number: 030 5558000", "main_number: 030 5557000", "sites[1].main_number", "is in no number pool"),
     ("last: 030 5558099", "last: 030 5557000", "sites[1].pools[1].last", "before first"),
     ("TRUNK_PASSWORD_ZEISIG", "TRUNK_PASSWORD_OTHER", "trunks[1].password_env", "not set"),
     ("TRUNK_PASSWORD_ZEISIG", "PBX_DATABASE_URL_ROUTING", "trunks[1].password_env", "name of a secret"),

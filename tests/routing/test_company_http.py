@@ -33,13 +33,14 @@ class Client:
         return self.flask.open(path, method=method, json=body, headers={"Authorization": f"Bearer {token(who)}"},
                                **more)
 
-    def done(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
-        answer = self.ask(method, path, body)
+    def done(self, method: str, path: str, body: Any = None, status: int = 200, who: str = "admin") -> Any:
+        answer = self.ask(method, path, body, who)
         assert answer.status_code == status, answer.text
         return answer.json if answer.data else None
 
-    def refused(self, method: str, path: str, body: Any = None, *, status: int, error: str, field: str | None) -> str:
-        answer = self.ask(method, path, body)
+    def refused(self, method: str, path: str, body: Any = None, *, status: int, error: str, field: str | None,
+                who: str = "admin") -> str:
+        answer = self.ask(method, path, body, who)
         assert (answer.status_code, answer.json["error"], answer.json["field"]) == (status, error, field), answer.json
         return str(answer.json["message"])
 
@@ -180,14 +181,15 @@ def test_numbers_of_a_site_are_listed_by_state_searched_and_in_pages(client: Cli
 def test_pools_may_not_overlap_nor_go_while_a_number_is_in_use(client: Client) -> None:
     address = f"/v1/sites/{client.site_id()}/pools"
     client.refused("POST", address, {"first": "030 5558090", "last": "030 5558110"}, status=409,
-                   error="range_overlaps", field="first")
+                   error="range_overlaps", field="first", who="operator")
     client.refused("POST", address, {"first": "030 5559099", "last": "030 5559000"}, status=422,
-                   error="range_invalid", field="last")
+                   error="range_invalid", field="last", who="operator")
     [used, unused] = client.done("GET", address)["pools"]
-    message = client.refused("DELETE", f"{address}/{used['pool_id']}", status=409, error="pool_in_use", field=None)
+    message = client.refused("DELETE", f"{address}/{used['pool_id']}", status=409, error="pool_in_use", field=None,
+                             who="operator")
     assert "+49305558021" in message
-    client.done("DELETE", f"{address}/{unused['pool_id']}", status=204)
-    made = client.done("POST", address, {"first": "030 5559000", "last": "030 5559009"}, 201)
+    client.done("DELETE", f"{address}/{unused['pool_id']}", status=204, who="operator")
+    made = client.done("POST", address, {"first": "030 5559000", "last": "030 5559009"}, 201, who="operator")
     assert (made["size"], made["valid_from"]) == (10, None)
 
 
@@ -265,9 +267,20 @@ def test_a_site_with_people_or_a_department_with_members_stays_and_says_who(clie
 
 
 def test_a_site_is_made_and_changed_with_its_rules(client: Client) -> None:
-    made = client.done("POST", "/v1/sites", {"name": "Hamburg", "area_code": "40", "main_number": "040 5558000"}, 201)
-    assert made["main_number"] == "+49405558000"
+    hamburg = {"name": "Hamburg", "area_code": "40"}
+    client.refused("POST", "/v1/sites", {**hamburg, "main_number": "040 5558000"}, status=422,
+                   error="number_not_in_pool", field="main_number")
+    made = client.done("POST", "/v1/sites", hamburg, 201)
     address = f"/v1/sites/{made['site_id']}"
+    client.refused("PATCH", address, {"main_number": "030 5558000"}, status=422, error="number_not_in_pool",
+                   field="main_number")
+    pool = {"first": "040 5558000", "last": "040 5558009"}
+    assert client.ask("POST", f"{address}/pools", pool, who="admin").status_code == 403, "operators give numbers"
+    pool_id = client.done("POST", f"{address}/pools", pool, 201, who="operator")["pool_id"]
+    assert client.done("PATCH", address, {"main_number": "040 5558000"})["main_number"] == "+49405558000"
+    message = client.refused("DELETE", f"{address}/pools/{pool_id}", status=409, error="pool_in_use", field=None,
+                             who="operator")
+    assert "+49405558000" in message
     client.refused("PATCH", address, {"region": "XX"}, status=422, error="region_unknown", field="region")
     client.refused("PATCH", address, {"time_zone": "Mars/Base"}, status=422, error="invalid_field", field="time_zone")
     client.refused("PATCH", address, {"name": "Berlin"}, status=409, error="name_taken", field="name")

@@ -44,7 +44,7 @@ def site_of(stage: Stage, who: str) -> int:
 
 
 def clock(stage: Stage) -> datetime:
-    """The database's, a little back: the switch writes its times down in steps of 20 ms (seen: a call dialled right after
+    """The database's, a little back: the switch writes its times in steps of 20 ms (seen: a call dialled right after
     this began before it). The record of an earlier story's call may still be on its way."""
     with stage.database.platform() as tx:
         at: datetime = tx.one("SELECT clock_timestamp() - interval '100 ms' AS now").now

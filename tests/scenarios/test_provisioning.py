@@ -252,10 +252,22 @@ def test_an_extension_there_may_not_be_is_refused(stage: Stage, extension: str, 
         409 if error == "extension_in_use" else 422, error, "extension")
 
 
+@proves("N7", "O2", "X7")
+def test_numbers_are_an_operators_to_give_also_the_one_a_site_shows(stage: Stage) -> None:
+    site = f"/v1/sites/{_site_id(stage, 'Berlin')}"
+    own = post(stage, f"{site}/pools", {"first": "030 5550200", "last": "030 5550209"})
+    assert (own.status, own.body["error"]) == (403, "forbidden")
+    for number in ("030 5550300", "0221 5550022"):
+        refused = stage.http("routing", "PATCH", site, token="admin", json_body={"main_number": number})
+        assert (refused.status, refused.body["error"], refused.body["field"]) == (
+            422, "number_not_in_pool", "main_number")
+
+
 @proves("N7")
 def test_numbers_of_a_pool_can_be_had_from_its_date_on_and_of_no_pool_never(stage: Stage) -> None:
     address = f"/v1/sites/{_site_id(stage, 'Berlin')}/pools"
-    made = post(stage, address, {"first": "030 5550200", "last": "030 5550209", "valid_from": "2199-01-01"})
+    made = post(stage, address, {"first": "030 5550200", "last": "030 5550209", "valid_from": "2199-01-01"},
+                token="operator")
     assert made.status == 201, made.body
     try:
         numbers = f"/v1/subscribers/{stage.subscriber_id('bernd')}/numbers"
@@ -263,8 +275,8 @@ def test_numbers_of_a_pool_can_be_had_from_its_date_on_and_of_no_pool_never(stag
         assert (too_early.status, too_early.body["error"]) == (422, "number_not_yet_valid")
         nowhere = post(stage, numbers, {"number": "030 5550300"})
         assert (nowhere.status, nowhere.body["error"]) == (422, "number_not_in_pool")
-        overlaps = post(stage, address, {"first": "030 5550050", "last": "030 5550150"})
+        overlaps = post(stage, address, {"first": "030 5550050", "last": "030 5550150"}, token="operator")
         assert (overlaps.status, overlaps.body["error"]) == (409, "range_overlaps")
     finally:
-        gone = stage.http("routing", "DELETE", f"{address}/{made.body['pool_id']}", token="admin")
+        gone = stage.http("routing", "DELETE", f"{address}/{made.body['pool_id']}", token="operator")
     assert gone.status == 204

@@ -32,7 +32,7 @@ from services.routing.schemas.company import (
     Sites,
     SiteView,
 )
-from shared.api import ErrorView
+from shared.api import ErrorView, requires
 from shared.database import Database
 
 
@@ -163,12 +163,12 @@ def _numbers(one: Blueprint, changes: Changes) -> None:
             with changes.at(company_id) as (tx, _):
                 return {"pools": numbers.pools(tx, company_id, site_id)}
 
-        @manages
+        @requires("operator")
         @one.arguments(PoolNew, example=POOL_NEW_EXAMPLE)
         @one.response(201, PoolView, example=POOL_EXAMPLE)
         @one.alt_response(409, schema=ErrorView, description="overlaps another one, which is named")
         def post(self, body: dict[str, Any], site_id: int) -> Any:
-            """A further range, from now on or from a date on"""
+            """A further range, from now on or from a date on: operators only, who know which numbers are the site's"""
             company_id = changes.site(site_id).company_id
             with changes.at(company_id, "numbers") as (tx, actor):
                 return numbers.add_pool(tx, company_id, site_id, body, actor)
@@ -183,7 +183,7 @@ def _numbers(one: Blueprint, changes: Changes) -> None:
             with changes.at(company_id) as (tx, _):
                 return numbers.pool(tx, company_id, site_id, pool_id)
 
-        @manages
+        @requires("operator")
         @one.response(204)
         @one.alt_response(409, schema=ErrorView, description="numbers of it are assigned, and which")
         def delete(self, site_id: int, pool_id: int) -> None:

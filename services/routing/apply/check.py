@@ -36,6 +36,8 @@ def broken(compared: Compared, source: Source, elsewhere: Collection[tuple[str, 
             *_of_others(compared, elsewhere), *_pools(compared), *_numbers(compared, today),
             *_additional_numbers(compared), *_trunks(compared)):
         found.append(source.wrong(paths.get((kind, key), ()), rule))
+    for key, rule in _main_numbers(compared, today):
+        found.append(source.wrong((*paths[Kind.SITE, key][:-1], "main_number"), rule))
     found.extend(source.wrong(("company",), rule) for rule in _extensions_that_stay(compared))
     return found
 
@@ -83,6 +85,22 @@ def _numbers(compared: Compared, today: date) -> _Found:
             yield Kind.NUMBER, one.key, f"{one.key[0]} is in no number pool of {site}"
         elif pool["valid_from"] is not None and pool["valid_from"] > today.isoformat():
             yield Kind.NUMBER, one.key, f"{one.key[0]} is not valid before {pool['valid_from']}"
+
+
+def _main_numbers(compared: Compared, today: date) -> Iterator[tuple[Key, str]]:
+    """Shown to carriers and by emergency calls: none but a number the site was given."""
+    pools = compared.afterwards(Kind.POOL)
+    for one in compared.changes:
+        if one.kind is not Kind.SITE or one.action not in (Action.CREATE, Action.CHANGE):
+            continue
+        number = one.new["main_number"]
+        if number is None or number == one.old.get("main_number"):
+            continue
+        pool = pool_of(number, one.key[0], pools)
+        if pool is None:
+            yield one.key, f"{number} is in no number pool of {one.key[0]}"
+        elif pool["valid_from"] is not None and pool["valid_from"] > today.isoformat():
+            yield one.key, f"{number} is not valid before {pool['valid_from']}"
 
 
 def _additional_numbers(compared: Compared) -> _Found:

@@ -64,8 +64,9 @@ def pool(tx: Transaction, company_id: int, site_id: int, pool_id: int) -> Row:
 def remove_pool(tx: Transaction, company_id: int, site_id: int, pool_id: int, actor: Actor) -> None:
     old = pool(tx, company_id, site_id, pool_id)
     used = tx.rows(
-        "SELECT n.number FROM directory.numbers n WHERE n.company_id = :company_id"
-        " AND length(n.number) = length(:first) AND n.number BETWEEN :first AND :last ORDER BY n.number LIMIT 6",
+        "SELECT number FROM (SELECT n.number FROM directory.numbers n WHERE n.company_id = :company_id UNION"
+        " SELECT s.main_number FROM directory.sites s WHERE s.company_id = :company_id) AS had"
+        " WHERE length(number) = length(:first) AND number BETWEEN :first AND :last ORDER BY number LIMIT 6",
         company_id=company_id, first=old.first_number, last=old.last_number)
     if used:
         raise InUse("pool_in_use", f"numbers of it are assigned: {', '.join(row.number for row in used[:5])}"

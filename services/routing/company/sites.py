@@ -39,7 +39,7 @@ def add_site(tx: Transaction, company_id: int, fields: Mapping[str, Any], actor:
 
 def change_site(tx: Transaction, company_id: int, site_id: int, changes: Mapping[str, Any], actor: Actor) -> Row:
     old = site(tx, company_id, site_id)
-    wanted = _checked(tx, company_id, {name: changes.get(name, old[name]) for name in _FIELDS}, site_id)
+    wanted = _checked(tx, company_id, {name: changes.get(name, old[name]) for name in _FIELDS}, old)
     before, after = differing(old, wanted)
     if not after:
         return old
@@ -51,8 +51,9 @@ def change_site(tx: Transaction, company_id: int, site_id: int, changes: Mapping
     return site(tx, company_id, site_id)
 
 
-def _checked(tx: Transaction, company_id: int, fields: Mapping[str, Any], own_id: int | None) -> dict[str, Any]:
+def _checked(tx: Transaction, company_id: int, fields: Mapping[str, Any], old: Row | None) -> dict[str, Any]:
     wanted = dict(fields)
+    own_id = old.site_id if old is not None else None
     if tx.row("SELECT 1 AS there FROM directory.sites WHERE company_id = :company_id AND name = :name"
               " AND site_id IS DISTINCT FROM :own_id", company_id=company_id, name=wanted["name"], own_id=own_id):
         raise InUse("name_taken", f"there is a site {wanted['name']} already", "name")
@@ -60,6 +61,8 @@ def _checked(tx: Transaction, company_id: int, fields: Mapping[str, Any], own_id
         raise Refused("region_unknown", f"region: {rule}", "region")
     if wanted["main_number"] is not None:
         wanted["main_number"] = as_e164(wanted["main_number"], Row(wanted), "main_number")
+        if old is None or wanted["main_number"] != old.main_number:
+            _must_be_the_sites(tx, company_id, wanted["main_number"], wanted["name"], own_id)
     inside = inside_of(tx, company_id)
     for extension in inside.taken:
         # An extension that was possible until now may be an emergency number in the site's country.
@@ -68,6 +71,19 @@ def _checked(tx: Transaction, company_id: int, fields: Mapping[str, Any], own_id
             raise InUse("extension_is_emergency", f"the extension {extension} of {inside.taken[extension]} is an"
                         f" emergency number in {wanted['country']}", "country", "give them another extension first")
     return wanted
+
+
+def _must_be_the_sites(tx: Transaction, company_id: int, number: str, name: str, site_id: int | None) -> None:
+    """It is shown to carriers and by emergency calls (O2, N5): none but a number the site was given."""
+    pool = tx.row(
+        "SELECT valid_from > current_date AS later FROM directory.number_pools WHERE company_id = :company_id"
+        " AND site_id = :site_id AND length(first_number) = length(:number)"
+        " AND :number BETWEEN first_number AND last_number", company_id=company_id, site_id=site_id, number=number)
+    if pool is None:
+        raise Refused("number_not_in_pool", f"main_number: {number} is in no number pool of {name}", "main_number",
+                      "an operator gives the site a pool; then set the main number")
+    if pool.later:
+        raise Refused("number_not_yet_valid", f"main_number: {number} is not valid yet", "main_number")
 
 
 def remove_site(tx: Transaction, company_id: int, site_id: int, actor: Actor) -> None:

@@ -250,7 +250,7 @@ class OwnNumbers(Schema):
 
 SITE_EXAMPLE = {"site_id": 3, "name": "Berlin", "country": "DE", "area_code": "30", "region": "BE",
                 "time_zone": "Europe/Berlin", "main_number": "+49305550000"}
-SITE_NEW_EXAMPLE = {"name": "Berlin", "area_code": "30", "region": "BE", "main_number": "030 5550000"}
+SITE_NEW_EXAMPLE = {"name": "Berlin", "area_code": "30", "region": "BE"}
 DEPARTMENT_EXAMPLE = {"department_id": 5, "site_id": 3, "name": "Verkauf"}
 SUBSCRIBER_EXAMPLE = {
     "subscriber_id": 21, "extension": "21", "first_name": "Anna", "last_name": "Berger", "site_id": 3,

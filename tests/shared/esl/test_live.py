@@ -155,8 +155,8 @@ def test_a_service_that_fails_gives_the_call_back_to_the_dialplan(switch: LiveSw
         raise LookupError("a fault in the service")
 
     server, _ = serve(body)
-    # Guarded as in freeswitch/conf/dialplan/steps.xml: a socket closed right after `connect` can be gone before its call
-    # parks, which then nothing ends (socket_function in mod_event_socket.c; seen once in some hundred calls).
+    # Guarded as in freeswitch/conf/dialplan/steps.xml: a socket closed right after `connect` can be gone before its
+    # call parks, which then nothing ends (socket_function in mod_event_socket.c; seen once in some hundred calls).
     for mode in ("sync", "guarded"):
         # The action behind `socket` in the dialplan is hangup CALL_REJECTED.
         with pytest.raises(CommandRejected, match="CALL_REJECTED"):
