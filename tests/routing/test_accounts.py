@@ -58,7 +58,7 @@ def door(client, owner_sql):
     owner_sql("DELETE FROM directory.attempts")
     owner_sql("DELETE FROM routing.outbox")
     owner_sql("DELETE FROM routing.audit")
-    owner_sql("UPDATE directory.subscribers SET email = NULL WHERE company_id = 701")
+    owner_sql("UPDATE directory.subscribers SET email = NULL WHERE company_id IN (701, 702)")
 
 
 @pytest.fixture
@@ -124,11 +124,26 @@ def test_an_address_tried_too_often_from_is_shut_out_for_a_while(door, anna_logs
     assert anna_logs_in("somebody else", "wrong").status_code == 429
 
 
-def test_an_address_of_several_people_logs_none_of_them_in(door, anna_logs_in, owner_sql):
+def test_an_address_of_several_people_is_that_of_whose_password_it_is(door, anna_logs_in, owner_sql):
     owner_sql("UPDATE directory.subscribers SET email = 'person21@amsel.example'"
-              " WHERE subscriber_id = %(id)s", id=BERND)
-    assert anna_logs_in("person21@amsel.example").status_code == 401
-    assert anna_logs_in("anna").status_code == 200
+              " WHERE subscriber_id IN (%(bernd)s, %(stranger)s)", bernd=BERND, stranger=STRANGER)
+    assert anna_logs_in("person21@amsel.example").json["subscriber_id"] == ANNA, "the others have no password"
+    assert anna_logs_in("person21@amsel.example", "wrong").status_code == 401
+    for who, company, password in ((BERND, 701, OTHER), (STRANGER, 702, OTHER)):
+        owner_sql("INSERT INTO directory.logins (role, company_id, subscriber_id, password_hash)"
+                  " VALUES ('subscriber', %(company)s, %(who)s, %(hash)s)", company=company, who=who,
+                  hash=passwords.hash_of(password))
+    assert anna_logs_in("person21@amsel.example").json["subscriber_id"] == ANNA
+    assert anna_logs_in("person21@amsel.example", OTHER).status_code == 401, "of two it is nobody's"
+    owner_sql("DELETE FROM directory.logins WHERE subscriber_id = %(who)s", who=STRANGER)
+    assert anna_logs_in("person21@amsel.example", OTHER).json["subscriber_id"] == BERND
+
+
+def test_no_login_name_looks_like_an_address(door):
+    """Else an administrator could stand before somebody else's."""
+    answer = door("POST", "/logins", {"role": "administrator", "login_name": "operator@provider.example", "name": "X",
+                                      "email": "x@amsel.example"}, who="admin")
+    assert (answer.status_code, answer.json["field"]) == (422, "login_name")
 
 
 @pytest.mark.parametrize(("body", "field"), [

@@ -77,7 +77,8 @@ class LoginCreate(Schema):
         load_default=None, validate=validate.Range(1, _LARGEST_ID),
         metadata={"description": "the person; without: somebody who is nobody in the directory, with name and e-mail"})
     login_name = fields.String(load_default=None, validate=validate.Regexp(
-        r"\A[a-z0-9][a-z0-9._@+-]{2,99}\Z", error="3 to 100 small letters, digits or . _ @ + -, first no sign"))
+        r"\A[a-z0-9][a-z0-9._+-]{2,99}\Z", error="3 to 100 small letters, digits or . _ + -, first no sign; one's own"
+        " e-mail address logs in without being one"))
     name = fields.String(load_default=None, validate=validate.Length(1, 80))
     email = fields.Email(load_default=None, validate=validate.Length(max=_LONGEST_ADDRESS))
     language = fields.String(load_default=None, validate=validate.OneOf(["de", "en"]))
