@@ -45,6 +45,7 @@ def test_a_snom_finds_account_keys_phone_book_and_clock():
     assert found.contacts == [("Zoe", "+491715550123"), ("Bernd Bauer", "22")]
     settings = found.settings
     assert (settings["language"], settings["tone_scheme"]) == ("Deutsch", "GER")
+    assert settings["reject_calls_with_603"] == "on"
     assert (settings["timezone"], settings["utc_offset"]) == ("", "+3600")
     assert settings["dst"] == "3600 03.05.07 02:00:00 10.05.07 03:00:00"
     root = ElementTree.fromstring(snom.render(CONFIGURATION))
@@ -61,6 +62,7 @@ def test_a_yealink_finds_the_same():
     assert found.settings["linekey.2.extension"] == "**lamp+21-1-annadeskkey"
     assert found.settings["local_contact.data.url"] == URL
     assert found.settings["lang.gui"] == "German"
+    assert found.settings["features.normal_refuse_code"] == "603"
     clock = {name: value for name, value in found.settings.items() if name.startswith("local_time.")}
     assert clock == {
         "local_time.time_zone": "+1", "local_time.summer_time": "1", "local_time.dst_time_type": "1",

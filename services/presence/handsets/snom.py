@@ -40,6 +40,8 @@ def _of_the_handset(configuration: Configuration) -> dict[str, str]:
     return {
         "language": language, "web_language": language, "tone_scheme": _TONES.get(configuration.country, "GER"),
         "settings_refresh_timer": str(REFRESH_S), "update_policy": "settings_only",
+        # Reject means here what it says, for all telephones of the person (R10); 486 is what a busy one answers.
+        "reject_calls_with_603": "on",
         # It cannot know our word for it, and a refresh changes nothing that is not ours anyway.
         "challenge_checksync": "off",
     }

@@ -75,6 +75,8 @@ def _handset(configuration: Configuration, contacts_url: str) -> dict[str, str]:
         "local_contact.data.url": contacts_url,
         "static.auto_provision.repeat.enable": "1", "static.auto_provision.repeat.minutes": str(REFRESH_MINUTES),
         "sip.notify_reboot_enable": "0",
+        # The reject key means all telephones of the person (R10); 486, its usual answer, is what a busy one says.
+        "features.normal_refuse_code": "603",
     }
 
 
