@@ -19,6 +19,7 @@ import structlog
 from services.callback import readings, store
 from services.callback.attempt import FINAL, Fact, Observation, State, after, must_hang_up
 from services.callback.store import Followed
+from services.callback.transfer import HandedOn
 from shared import metrics
 from shared.database import Database, DatabaseError, DatabaseUnavailable, Row, Transaction
 from shared.esl import commands
@@ -87,17 +88,21 @@ class Follower:
             return False
         return True
 
-    def hand_on(self, first_legs: Iterable[UUID], destination: str) -> bool:
-        """Sends whoever the first leg talks with there, as a call inside the company. False: nobody was sent.
+    def hand_on(self, handed: HandedOn) -> bool:
+        """Sends whoever the first leg talks with there. False: nobody was sent.
 
         The first leg then ends by itself (hangup_after_bridge). Its partner is named to the switch: with -bleg, and no
         partner any more, uuid_transfer would send the first leg itself (mod_commands.c, transfer_function).
         """
-        for leg_uuid in first_legs:
+        for leg_uuid in handed.first_legs:
             try:
                 partner = self.client.api("uuid_getvar", str(leg_uuid), "bridge_uuid").strip()
                 if commands.UUID.fullmatch(partner):
-                    self.client.api("uuid_transfer", partner, destination, "XML", "internal")
+                    if handed.in_the_name_of is not None:
+                        company, subscriber = handed.in_the_name_of
+                        self.client.api("uuid_setvar_multi", partner,
+                                        f"pbx_company={company};pbx_acting_subscriber={subscriber}")
+                    self.client.api("uuid_transfer", partner, handed.destination, "XML", "internal")
                     return True
             except CommandRejected:
                 continue  # -ERR No such channel!

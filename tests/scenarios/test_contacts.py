@@ -9,6 +9,7 @@ from tests.scenarios.stage import Stage
 from tests.scenarios.test_click_to_dial import click, wait_for_state
 
 OUTSIDE = "+491715550177"
+ANNAS_NUMBER = "+49305550021"
 
 
 def search(stage: Stage, text: str, token: str = "anna") -> list[dict[str, Any]]:
@@ -91,8 +92,11 @@ def test_whom_one_talks_with_is_handed_on_to_the_chosen_colleague(stage: Stage) 
     outside = stage.telephones.carrier.wait_for_ring().answer()
     wait_for_state(stage, answer.body, "connected")
     path = f"/v1/calls/{answer.body['id']}/transfer"
-    refused = stage.http("callback", "POST", path, json_body={"target": "0171 5550199"})
-    assert (refused.status, refused.body["error"]) == (403, "only_inside")
+    for target, refusal in (("0900 5123456", (403, "number_not_allowed")), ("*78", (422, "invalid_target")),
+                            ("112", (422, "invalid_target"))):
+        refused = stage.http("callback", "POST", path, json_body={"target": target})
+        assert (refused.status, refused.body["error"]) == refusal
+        assert refused.body["field"] == "target"
     [entry] = [one for one in search(stage, "koehler") if one["kind"] == "colleague"]
     handed = stage.http("callback", "POST", path, json_body={"target": entry["numbers"][0]["number"]})
     assert handed.status == 202, handed.body
@@ -103,3 +107,31 @@ def test_whom_one_talks_with_is_handed_on_to_the_chosen_colleague(stage: Stage) 
     ringing.wait_for_digits("7")
     wait_for_state(stage, answer.body, "ended")
     assert stage.http("callback", "POST", path, json_body={"target": "22"}).body["error"] == "not_connected"
+
+
+@proves("C7", "O2", "L1")
+def test_whom_one_talks_with_is_handed_on_to_a_contact_outside_in_ones_own_name(stage: Stage) -> None:
+    anna, carrier = stage.telephones["anna"].register(), stage.telephones.carrier
+    answer = click(stage, OUTSIDE)
+    first = anna.wait_for_ring().answer()
+    talking = carrier.wait_for_ring().answer()
+    wait_for_state(stage, answer.body, "connected")
+    handed = stage.http("callback", "POST", f"/v1/calls/{answer.body['id']}/transfer",
+                        json_body={"target": "0171 5550199"})
+    assert handed.status == 202, handed.body
+    ringing = carrier.wait_for_ring()
+    assert ringing.number == "+491715550199"
+    assert ANNAS_NUMBER[1:] in ringing.shown_number + "".join(ringing.headers.values())
+    first.wait_for("ended")
+    ringing.answer()
+    talking.send_digits("7")
+    ringing.wait_for_digits("7")
+    wait_for_state(stage, answer.body, "ended")
+    ringing.hangup()
+    talking.wait_for("ended")
+
+    def placed() -> Any:
+        entries = stage.http("routing", "GET", "/v1/call-log?limit=5").body["entries"]
+        return next((one for one in entries if one["number"] == "+491715550199"), None)
+
+    assert stage.wait_until(placed, 20, "the call in her list")["kind"] == "placed"

@@ -30,7 +30,7 @@ from services.callback.schemas.calls import (
     PageQuery,
     TransferRequest,
 )
-from services.callback.transfer import NotConnected, OnlyInside, transfer
+from services.callback.transfer import HandedOn, NoTarget, NotConnected, transfer
 from shared import whose
 from shared.api import ApiError, ErrorView, Principal, event_stream, principal, requires
 from shared.database import Database, Row, Transaction
@@ -45,7 +45,7 @@ _REFUSALS: tuple[tuple[type[ask.Refused], int, str], ...] = (
     (ask.NotOwnNumber, 422, "number_not_own"),
     (ask.TooManyCalls, 429, "too_many_calls"),
     (NotConnected, 409, "not_connected"),
-    (OnlyInside, 403, "only_inside"),
+    (NoTarget, 422, "invalid_target"),
 )
 _NOT_NOW = ("no_device", "no_mobile_number", "remote_office_off")
 """The request is right, but there is no such telephone as things are set."""
@@ -60,7 +60,7 @@ _EVENTS_OF_ONE = "Server-sent events: `call` with each state, those already past
 
 def blueprint(
     database: Database, accepted: Callable[[], None], hang_up: Callable[[Iterable[UUID]], object], feed: Feed,
-    hand_on: Callable[[Iterable[UUID], str], bool],
+    hand_on: Callable[[HandedOn], bool],
 ) -> Blueprint:
     """accepted: an outbox row was committed; hang_up: ends legs, soon tried again when it can't now; hand_on: sends the
     partner of a leg elsewhere, and says whether it did."""
@@ -148,19 +148,22 @@ def blueprint(
         @requires("subscriber", "administrator", "operator")
         @calls.arguments(TransferRequest, example={"target": "23"})
         @calls.response(202, Call, example={**CALL_EXAMPLE, "state": "connected"})
-        @calls.alt_response(403, schema=ErrorView, description="calls are handed on inside the company only")
+        @calls.alt_response(403, schema=ErrorView, description="barred for this subscriber")
         @calls.alt_response(404, schema=ErrorView, description="no such call of one's own")
         @calls.alt_response(409, schema=ErrorView, description="nobody is connected")
         @calls.alt_response(422, schema=ErrorView, description="no such target")
         def post(self, body: dict[str, Any], attempt_id: UUID) -> Any:
-            """Hand the other side on to a colleague, and be out of the call"""
+            """Hand the other side on to a colleague or a number outside, and be out of the call
+
+            A call to a number outside goes on in the subscriber's name: his number, his limits, his costs.
+            """
             with _scope(database, principal()) as (tx, own):
                 found = _there(store.view(tx, attempt_id, own))
                 try:
-                    legs, destination = transfer(tx, attempt_id, found.subscriber_id, body["target"])
+                    handed = transfer(tx, attempt_id, found.subscriber_id, body["target"])
                 except ask.Refused as refused:
                     raise _refusal(refused) from refused
-            if not hand_on(legs, destination):
+            if not hand_on(handed):
                 raise _refusal(NotConnected("nobody is connected any more"))
             return present.call(found)
 
