@@ -16,6 +16,7 @@ from services.callback.api.calls import blueprint
 from services.callback.api.webhooks import blueprint as webhooks_blueprint
 from services.callback.feed import Feed
 from services.callback.receivers import Network
+from services.callback.transfer import HandedOn
 from shared.api import create_app, token_sha256
 from shared.database import Database
 
@@ -50,13 +51,13 @@ class Web:
     feed: Feed
     woken: list[None] = field(default_factory=list)
     hung_up: list[UUID] = field(default_factory=list)
-    sent: list[tuple[set[UUID], str]] = field(default_factory=list)
+    sent: list[HandedOn] = field(default_factory=list)
     """Whose partner was handed on, and where; partner_is_there False: there was none."""
     partner_is_there: bool = True
 
-    def handed_on(self, legs: Iterable[UUID], destination: str) -> bool:
+    def handed_on(self, handed: HandedOn) -> bool:
         if self.partner_is_there:
-            self.sent.append((set(legs), destination))
+            self.sent.append(handed)
         return self.partner_is_there
 
     def _headers(self, token: str | None, key: str | None) -> dict[str, str]:

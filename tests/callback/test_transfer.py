@@ -28,17 +28,24 @@ def transfer(web: Web, call_id: str, body: Any, token: str | None = None) -> Any
 def test_the_other_side_is_sent_to_a_colleague(web: Web, connected: str, target: str):
     answer = transfer(web, connected, {"target": target})
     assert answer.status_code == 202, answer.json
-    [(legs, destination)] = web.sent
-    assert len(legs) == 2
-    assert destination == {"21": "21", "tel:22": "22", "030 5551122": "+49305551122"}[target]
+    [handed] = web.sent
+    assert (len(handed.first_legs), handed.in_the_name_of) == (2, None)
+    assert handed.destination == {"21": "21", "tel:22": "22", "030 5551122": "+49305551122"}[target]
+
+
+def test_outside_it_goes_in_the_name_of_who_hands_it_on(web: Web, connected: str):
+    assert transfer(web, connected, {"target": "0171 1234567"}).status_code == 202
+    [handed] = web.sent
+    assert handed.destination == "+491711234567"
+    assert handed.in_the_name_of == (web.people.anna.company_id, web.people.anna.subscriber_id)
 
 
 @pytest.mark.parametrize(("body", "status", "error", "field"), [
-    ({"target": "0171 1234567"}, 403, "only_inside", "target"), ({"target": "99"}, 422, "invalid_target", "target"),
-    ({"target": "110"}, 403, "only_inside", "target"), ({"target": "*62"}, 422, "invalid_target", "target"),
-    ({"target": "0900 1234567"}, 403, "only_inside", "target"), ({}, 422, "invalid_field", "target"),
+    ({"target": "99"}, 422, "invalid_target", "target"),
+    ({"target": "110"}, 422, "invalid_target", "target"), ({"target": "*62"}, 422, "invalid_target", "target"),
+    ({"target": "0900 1234567"}, 403, "number_not_allowed", "target"), ({}, 422, "invalid_field", "target"),
     ({"target": "22", "colour": "red"}, 422, "invalid_field", "colour"),
-    ({"target": "**22"}, 403, "only_inside", "target"),
+    ({"target": "**22"}, 422, "invalid_target", "target"),
 ])
 def test_where_it_may_not_go_is_said_and_the_call_stays(
     web: Web, connected: str, body: Any, status: int, error: str, field: str
