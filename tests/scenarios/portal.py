@@ -20,6 +20,8 @@ from tests.scenarios.telephones import Call, NeverHappened
 PIN = "907415"
 # A prompt is known by how it begins: most are cut short by the next key.
 BEGINNING = RATE * 3 // 2
+# How much longer than itself a prompt may be heard: packets that are late or come twice stretch it.
+STRETCHED = RATE
 
 
 def give_pin(stage: Stage, who: str, pin: str = PIN) -> None:
@@ -88,11 +90,12 @@ class Caller:
         for name in names:
             wanted = prompt(self.language, name)[:BEGINNING]
             self._looked = self._heard
-            self._wait(partial(self._begins, wanted), timeout_s, name)
+            self._wait(partial(self._begins, wanted), timeout_s, name, name)
         return self
 
     def _begins(self, wanted: Any) -> bool:
-        """In what is new since the last look, and so much before it as could be its beginning."""
+        """In what is new since the last look, and so much before it as could be its beginning, never before the last
+        key or the prompt before: what was said there cannot pass for it."""
         samples = Sound.so_far(self.recording).samples[self._looked:].astype(float)
         if len(samples) < len(wanted):
             return False
@@ -100,7 +103,7 @@ class Caller:
         if like >= LIKE:
             self._heard = self._looked + at + len(wanted)
             return True
-        self._looked += max(0, len(samples) - len(wanted) - RATE // 10)
+        self._looked += max(0, len(samples) - len(wanted) - STRETCHED)
         return False
 
     def hears_tone(self, hz: float, seconds: float = 0.4, timeout_s: float = 20) -> Caller:
@@ -122,17 +125,19 @@ class Caller:
         self.call.wait_for("ended", timeout_s=timeout_s)
         assert self.call.end_cause == "NORMAL_CLEARING", self.call
 
-    def _wait(self, heard: Any, timeout_s: float, what: str) -> None:
+    def _wait(self, heard: Any, timeout_s: float, what: str, wanted: str = "") -> None:
         try:
             self._stage.wait_until(heard, timeout_s, what)
         except NeverHappened as error:
-            raise NeverHappened(f"{error}; {self.call} heard {self._most()} last") from None
+            raise NeverHappened(f"{error}; {self.call} heard {self._most(wanted)} last") from None
 
-    def _most(self) -> str:
+    def _most(self, wanted: str) -> str:
+        """The three prompts most like what was heard since the last key, and how much like it the wanted one is."""
         samples = Sound.so_far(self.recording).samples[self._heard:].astype(float)
         names = sorted(path.stem for path in Path(self._stage.env["PBX_SOUNDS"], self.language).glob("*.wav"))
         likes = sorted((likeness(samples, prompt(self.language, name)[:BEGINNING])[0], name) for name in names)
-        return ", ".join(f"{name} {like:.2f}" for like, name in reversed(likes[-3:]))
+        told = likes[-3:] + [one for one in likes[:-3] if one[1] == wanted]
+        return ", ".join(f"{name} {like:.2f}" for like, name in sorted(told, reverse=True))
 
 
 def enters(stage: Stage, who: str, code: str = "*86", pin: str = PIN) -> Caller:
