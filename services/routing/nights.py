@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 BEGINS_AT = timedelta(hours=2)
 """After midnight UTC: night where the companies are."""
+_FIRST_LOOK_S = 2
+"""After a start: what a night missed, while nobody asks for it yet, is not put off further."""
 _LOOK_EVERY_S = 300
 _WHOLE_SYSTEM = 0
 
@@ -41,7 +43,9 @@ class Nights:
             self._greenlet.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_EVERY_S):
+        wait_s = _FIRST_LOOK_S
+        while not self._stopping.wait(wait_s):
+            wait_s = _LOOK_EVERY_S
             try:
                 self.work()
             except (DatabaseUnavailable, DatabaseError) as error:

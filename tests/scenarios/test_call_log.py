@@ -6,11 +6,13 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from operations import instance as instances
 from operations.story_report import proves
-from tests.scenarios.stage import Stage
+from tests.scenarios.outside import company_setting
+from tests.scenarios.stage import Answer, Stage
 from tests.scenarios.test_voicemail import mailbox_of
 
 CALLER = "+491715550123"
@@ -181,3 +183,101 @@ def test_how_long_records_are_kept_is_set_and_an_erased_list_is_proved(stage: St
         "person", stage.subscriber_id("ida"), "administrator")
     assert proof["lines"] >= 1
     assert stage.http("routing", "GET", "/v1/company/call-deletions", token="ida").status == 403
+
+
+KEPT_DAYS = 30
+
+
+@proves("L2")
+def test_records_past_the_companys_retention_are_gone_everywhere_and_that_is_on_record(stage: Stage) -> None:
+    emptied(stage, "hans", "ida")
+    old_id = hans_calls_ida(stage)
+    young_id = hans_calls_ida(stage)
+    for name in ("hans", "ida"):
+        assert [line["call_id"] for line in entries(stage, name)] == [young_id, old_id]
+    with stage.database.platform() as tx:
+        tx.execute("UPDATE routing.calls SET started_at = started_at - :age, answered_at = answered_at - :age,"
+                   " ended_at = ended_at - :age WHERE call_id = CAST(:id AS uuid)",
+                   age=timedelta(days=KEPT_DAYS, minutes=1), id=old_id)
+        tx.execute("UPDATE routing.call_log SET at = at - :age WHERE call_id = CAST(:id AS uuid)",
+                   age=timedelta(days=KEPT_DAYS, minutes=1), id=old_id)
+    assert {"routing.calls", "routing.call_log"} <= tables_with(stage, old_id)
+    before = deletions(stage, "admin")
+    began = datetime.now(UTC)
+    with company_setting(stage, "call_retention", days=KEPT_DAYS):
+        next_night(stage)
+
+    assert record_of(stage, old_id).status == 404
+    assert tables_with(stage, old_id) == set()
+    assert old_id not in exported(stage)
+    assert stage.http("routing", "GET", f"/v1/calls/{old_id}/explain", token="admin").status == 404
+    for name in ("hans", "ida"):
+        assert [line["call_id"] for line in entries(stage, name)] == [young_id], name
+    assert record_of(stage, young_id).status == 200
+    assert young_id in exported(stage)
+
+    [proof] = deletions(stage, "admin")[len(before):]
+    assert (proof["why"], proof["calls"], proof["lines"]) == ("retention", 1, 2)
+    assert (proof["actor_role"], proof["subscriber_id"]) == ("system", None)
+    until = datetime.fromisoformat(proof["until"]) + timedelta(days=KEPT_DAYS)
+    assert began <= until <= datetime.fromisoformat(proof["at"]) <= datetime.now(UTC)
+    assert deletions(stage, "operator")[len(before):] == [proof]
+
+    next_night(stage)
+    assert record_of(stage, young_id).status == 200, "without a retention nothing is deleted"
+    assert deletions(stage, "admin")[len(before):] == [proof]
+
+
+def hans_calls_ida(stage: Stage) -> str:
+    """The call's id, when it is over and on record."""
+    hans, ida = stage.telephones["hans"].register(), stage.telephones["ida"].register()
+    known = {line["call_id"] for line in entries(stage, "ida")}
+    call = hans.dial("29")
+    ida.wait_for_ring().answer()
+    call.wait_for("answered").hangup()
+
+    def on_record() -> str | None:
+        new = [line["call_id"] for line in entries(stage, "ida") if line["call_id"] not in known]
+        return new[0] if new and record_of(stage, new[0]).body["ended_at"] else None
+    return str(stage.wait_until(on_record, 15, "the call on record"))
+
+
+def next_night(stage: Stage) -> None:
+    """As if routing had been down at night: it works then when it is up again, the whole system's part last."""
+    with stage.database.platform() as tx:
+        tx.execute("DELETE FROM routing.nights")
+    instances.restart(stage.instance, "routing")
+    instances.wait_until_healthy(stage.instance, ["routing"], timeout_s=60)
+
+    def worked() -> bool:
+        with stage.database.platform() as tx:
+            return bool(tx.rows("SELECT day FROM routing.nights WHERE company_id = 0"))
+    stage.wait_until(worked, 10, "the nightly work")
+
+
+def record_of(stage: Stage, call_id: str) -> Answer:
+    return stage.http("routing", "GET", f"/v1/company/calls/{call_id}", token="admin")
+
+
+def exported(stage: Stage) -> set[str]:
+    return {row["call_id"] for row in table(
+        stage.http("routing", "GET", "/v1/company/calls.csv", token="admin").content)}
+
+
+def deletions(stage: Stage, who: str) -> list[dict[str, Any]]:
+    """Oldest first."""
+    whose = "company" if who == "admin" else f"companies/{stage.company_id()}"
+    answer = stage.http("routing", "GET", f"/v1/{whose}/call-deletions?limit=200", token=who)
+    assert answer.status == 200, answer.body
+    return list(reversed(answer.body["deletions"]))
+
+
+def tables_with(stage: Stage, call_id: str) -> set[str]:
+    """Every table of every service with a row in which this call is named, in whatever column."""
+    with stage.database.platform() as tx:
+        names = [row.name for row in tx.rows(
+            "SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables"
+            " WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')")]
+        return {name for name in names if tx.one(
+            f"SELECT EXISTS (SELECT FROM {name} t WHERE t::text LIKE :named) AS found",
+            named=f"%{call_id}%").found}
