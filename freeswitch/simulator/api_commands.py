@@ -14,6 +14,7 @@ import structlog
 
 from freeswitch.simulator import applications, bridge, causes, names, originate, show
 from freeswitch.simulator.channel import Channel
+from freeswitch.simulator.data import Data, expr
 from freeswitch.simulator.events import SwitchEvent, up_time_text
 from freeswitch.simulator.gateways import as_xml
 from freeswitch.simulator.telephone_api import TelephoneApi
@@ -37,6 +38,7 @@ class Api:
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
         self._telephones = TelephoneApi(switch)
+        self._data = Data(switch.settings.run / "data.json")
         self._commands: dict[str, Callable[[str], str]] = {
             name.removeprefix("api_"): getattr(self, name) for name in dir(self) if name.startswith("api_")
         }
@@ -85,6 +87,17 @@ class Api:
         if arguments:
             return "-ERR strepoch with an argument is not simulated\n"
         return str(int(time.time()))
+
+    def api_strmicroepoch(self, arguments: str) -> str:
+        if arguments:
+            return "-ERR strmicroepoch with an argument is not simulated\n"
+        return str(time.time_ns() // 1000)
+
+    def api_db(self, arguments: str) -> str:
+        return self._data.command(arguments)
+
+    def api_expr(self, arguments: str) -> str:
+        return expr(arguments)
 
     def api_module_exists(self, arguments: str) -> str:
         return "true" if arguments in self._switch.modules else "false"

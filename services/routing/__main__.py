@@ -28,6 +28,7 @@ from services.routing.call import Answer, Answers
 from services.routing.codes.doing import Codes
 from services.routing.directory import Directory
 from services.routing.emergencies import Emergencies
+from services.routing.emergencies_left import EmergenciesLeft
 from services.routing.explain.account import Explainer
 from services.routing.explain.handsets import registered
 from services.routing.explain.weekly import Timetables
@@ -91,6 +92,7 @@ class Service:
         self._gateways.load()
         self._limits = Limits(self._gateways.limits_of)
         emergencies = Emergencies()
+        self._emergencies_left = EmergenciesLeft(self._client, emergencies)
         self._nights = Nights(self._database)
         self._bookkeeping = Bookkeeping(self._database, self._limits, emergencies)
         self._answers = Answers(
@@ -213,6 +215,7 @@ class Service:
 
     def _resync(self) -> None:
         self._registrations.resync()
+        gevent.spawn(self._emergencies_left.take_over)
         gevent.spawn(self._forget_calls_that_are_over)
 
     def _forget_calls_that_are_over(self) -> None:

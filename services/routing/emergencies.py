@@ -19,6 +19,10 @@ log = structlog.get_logger()
 HOLDS_FOR = timedelta(minutes=60)  # N5
 
 
+def _nothing() -> None:
+    """Nobody waits for this call to be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmergencyCall:
     site_number: str
@@ -31,12 +35,21 @@ class Emergencies:
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
         self._last: dict[str, EmergencyCall] = {}
-        self._unwritten: list[EmergencyCall] = []
+        self._unwritten: list[tuple[EmergencyCall, Callable[[], None]]] = []
 
     def called(self, site_number: str, company_id: int, subscriber_id: int) -> None:
         one = EmergencyCall(site_number, company_id, subscriber_id, self._now())
         self._last[site_number] = one
-        self._unwritten.append(one)
+        self._unwritten.append((one, _nothing))
+
+    def took_place(self, one: EmergencyCall, written: Callable[[], None] = _nothing) -> None:
+        """A call we were not asked about: the switch made it alone. One that was known already and is newer stays.
+
+        written: what to do once the database has it."""
+        known = self._last.get(one.site_number)
+        if known is None or known.called_at <= one.called_at:
+            self._last[one.site_number] = one
+        self._unwritten.append((one, written))
 
     def to_ring_first(self, number: str) -> EmergencyCall | None:
         """Who is to be rung for a call from outside to this number, within the hour."""
@@ -66,7 +79,7 @@ class Emergencies:
     def write(self, database: Database) -> None:
         """What was noted since. Raises DatabaseUnavailable, DatabaseError: then nothing is lost, only later."""
         while self._unwritten:
-            one = self._unwritten[0]
+            one, written = self._unwritten[0]
             with database.company(one.company_id) as tx:
                 tx.execute(
                     "INSERT INTO routing.emergency_calls (company_id, site_id, subscriber_id, called_at)"
@@ -78,3 +91,4 @@ class Emergencies:
                     " WHERE routing.emergency_calls.called_at < excluded.called_at",
                     at=one.called_at, company=one.company_id, number=one.site_number, subscriber=one.subscriber_id)
             self._unwritten.pop(0)
+            written()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from services.routing.bookkeeping import Bookkeeping
-from services.routing.emergencies import Emergencies
+from services.routing.emergencies import Emergencies, EmergencyCall
 from services.routing.gateway_xml import document, domain
 from services.routing.gateways import Gateways
 from services.routing.limits import Limits
@@ -165,5 +166,12 @@ def test_emergency_calls_and_costs_reach_the_database_and_the_next_process(
     assert last is not None
     assert last.subscriber_id == 70122
     assert limits.spent_today(701) == 30
+    older = EmergencyCall("+49305557000", 701, 70121, last.called_at - timedelta(minutes=1))
+    done: list[EmergencyCall] = []
+    emergencies.took_place(older, written=lambda: done.append(older))
+    assert done == [], "not before it is written"
+    emergencies.write(database)
+    assert done == [older]
+    assert owner_sql("SELECT subscriber_id FROM routing.emergency_calls") == [(70122,)], "a later one stays"
     owner_sql("DELETE FROM routing.emergency_calls")
     owner_sql("DELETE FROM routing.spending")

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.routing.emergencies import Emergencies
+from services.routing.emergencies import Emergencies, EmergencyCall
+from services.routing.emergencies_left import read
 from services.routing.limits import ALERTS, CallLimits, Limits
 from services.routing.plan import Announce, DeviceLeg, Reject, Ring, Step, with_trunks
 
@@ -173,3 +174,35 @@ def test_an_emergency_caller_is_rung_first_for_an_hour() -> None:
     assert last.subscriber_id == 21
     now[0] += timedelta(seconds=1)
     assert emergencies.to_ring_first(OWN) is None
+
+
+def test_of_a_call_made_alone_and_one_known_the_later_counts() -> None:
+    now = datetime(2026, 8, 12, 12, 0, tzinfo=UTC)
+    emergencies = Emergencies(lambda: now)
+    emergencies.took_place(EmergencyCall(OWN, 7, 21, now - timedelta(minutes=9)))
+    emergencies.took_place(EmergencyCall(OWN, 7, 22, now - timedelta(minutes=8)))
+    emergencies.took_place(EmergencyCall(OWN, 7, 23, now - timedelta(minutes=10)))
+    last = emergencies.to_ring_first(OWN)
+    assert last is not None
+    assert last.subscriber_id == 22
+    emergencies.called(OWN, 7, 24)
+    emergencies.took_place(EmergencyCall(OWN, 7, 25, now - timedelta(seconds=1)))
+    last = emergencies.to_ring_first(OWN)
+    assert last is not None
+    assert last.subscriber_id == 24
+
+
+def test_what_the_switch_kept_of_an_emergency_call_is_read_strictly() -> None:
+    at = datetime(2026, 8, 12, 12, 0, 0, 17, tzinfo=UTC)
+    us, later = int(at.timestamp()) * 1_000_000 + 17, at + timedelta(minutes=5)
+    assert read(OWN, f"{us}:7:21:21@a.example", later) == EmergencyCall(OWN, 7, 21, at)
+    ahead = read(OWN, f"{us + 900_000_000}:7:21:21@a.example", later)
+    assert ahead == EmergencyCall(OWN, 7, 21, later), "a clock that is ahead"
+    for number, text in (
+        (OWN[1:], f"{us}:7:21:21@a.example"), ("", f"{us}:7:21:21@a.example"),
+        (OWN, ""), (OWN, f"{us}:7:21"), (OWN, f"{us}:0:21:21@a.example"),
+        (OWN, f"{us}:7:x:21@a.example"),
+        (OWN, f"-{us}:7:21:21@a.example"), (OWN, f"{us}:7:21:21@a.example\n"),
+        (OWN, f"{us}:7:{'9' * 19}:21@a.example"), (OWN, f"{us}:7:21:21@A.example;x"),
+    ):
+        assert read(number, text, later) is None, (number, text)

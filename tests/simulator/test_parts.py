@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from freeswitch.simulator import audio, causes, dial_strings, xml_config
+from freeswitch.simulator.data import Data, expr
 from freeswitch.simulator.dialplan import Caller, DialplanError, hunt
 from freeswitch.simulator.variables import Variables, expand, is_false, is_true
 from freeswitch.simulator.words import split_arguments
@@ -184,3 +185,25 @@ def test_causes_and_statuses() -> None:
     assert causes.to_sip("USER_BUSY") == 486
     assert causes.from_sip(603) == "CALL_REJECTED"
     assert causes.q850("PICKED_OFF") == 16
+
+
+# Data and sums
+
+
+def test_data_outlives_the_switch(tmp_path: Path) -> None:
+    data = Data(tmp_path / "data.json")
+    assert data.command("count/emergency") == "0"
+    assert data.command("list/emergency") == ""
+    assert data.command("insert/emergency/+49301/17:1/2") == "+OK"
+    assert data.command("insert/emergency/+49302/18") == "+OK"
+    assert data.command("insert/emergency/+49302/19") == "+OK"
+    again = Data(tmp_path / "data.json")
+    assert again.command("list/emergency") == "+49301,+49302"
+    assert [again.command(f"select/emergency/{key}") for key in ("+49301", "+49302", "+49303")] == ["17:1/2", "19", ""]
+    assert again.command("delete/emergency/+49301") == "+OK"
+    assert again.command("exists/emergency/+49301") == "false"
+    assert [again.command(wrong) for wrong in ("", "insert/a/b/", "select/a", "drop/a")] == ["!err!"] * 4
+
+
+def test_differences_are_reckoned() -> None:
+    assert [expr("1700000900-1700000000"), expr("5-7"), expr("1-")] == ["900", "-2", "!err!"]
