@@ -223,10 +223,6 @@ def test_records_past_the_companys_retention_are_gone_everywhere_and_that_is_on_
     assert began <= until <= datetime.fromisoformat(proof["at"]) <= datetime.now(UTC)
     assert deletions(stage, "operator")[len(before):] == [proof]
 
-    next_night(stage)
-    assert record_of(stage, young_id).status == 200, "without a retention nothing is deleted"
-    assert deletions(stage, "admin")[len(before):] == [proof]
-
 
 def hans_calls_ida(stage: Stage) -> str:
     """The call's id, when it is over and on record."""
