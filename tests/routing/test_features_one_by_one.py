@@ -164,6 +164,13 @@ def test_five_numbers_ring_too_and_a_sixth_is_refused(client, ok):
     assert ok("anna", "simultaneous_ring", {"numbers": five[::-1]})["numbers"][0]["number"] == "+491715550104"
 
 
+def test_ones_own_mobile_is_offered_where_numbers_ring_too(client, ok):
+    ok("anna", "mobile_number", {"number": "0171 5550100"})
+    answer = client.patch("anna", "/v1/settings/simultaneous_ring", {"enabled": True})
+    assert (answer.status_code, answer.get_json()["error"]) == (422, "numbers_missing")
+    assert "+491715550100" in answer.get_json()["hint"]
+
+
 def test_a_number_rings_with_one_person_of_a_company(client, ok):
     ok("anna", "simultaneous_ring", {"numbers": [{"number": "0171 5550100", "confirm": True}]})
     answer = client.patch("bernd", "/v1/settings/simultaneous_ring", {"numbers": [{"number": "0171 5550100"}]})

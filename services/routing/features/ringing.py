@@ -59,8 +59,16 @@ def _settle_simultaneous(place: Place, new: dict[str, Any], old: dict[str, Any])
             _is_nobody_elses(place, one["number"], field)
     if new["enabled"] and not new["numbers"]:
         raise Refused("numbers_missing", "there is no number yet that could ring too", "numbers",
-                      "send 1 to 5 numbers with it")
+                      f"send 1 to {MOST_NUMBERS} numbers with it{_offered(place)}")
     return new
+
+
+def _offered(place: Place) -> str:
+    """N2: one's own mobile number is offered here."""
+    mobile = place.tx.one(
+        "SELECT mobile_number FROM directory.subscribers WHERE company_id = :company_id AND subscriber_id = :id",
+        company_id=place.whose.company_id, id=place.whose.subscriber_id).mobile_number
+    return f", your mobile {mobile} for example" if mobile else ""
 
 
 def _is_nobody_elses(place: Place, number: str, field: str) -> None:
