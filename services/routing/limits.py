@@ -1,8 +1,8 @@
 """How much may leave: new calls a minute, forwards at a time, money a day. Emergency calls are never asked about.
 
 Every step that rings outside passes admit() on its way to the switch, whatever made it: a call, a forward, Remote
-Office, simultaneous ring. Counted in this process; what calls cost is in the database as well, so that a day's
-budget outlives a restart. The longest call is the switch's own matter: each leg carries its end.
+Office, simultaneous ring; each number it rings counts. Counted in this process; what calls cost is in the database as
+well, so that a day's budget outlives a restart. The longest call is the switch's own matter: each leg carries its end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import lru_cache
 import phonenumbers
 import structlog
 
-from services.routing.plan import Announce, Ring, Step, TrunkLeg
+from services.routing.plan import EMERGENCY, Announce, Ring, Step, TrunkLeg
 from shared.dialling import number_class
 from shared.metrics import Counter
 
@@ -48,11 +48,14 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
+    """A call that leaves, or rings outside."""
+
     company_id: int
     subscriber_id: int
-    number: str
+    numbers: frozenset[str]
     forwarded: bool
     cents: int
+    """Of the dearest: one of them has the call."""
     since_s: float
 
 
@@ -76,42 +79,43 @@ class Limits:
     # ----- on a call's path
 
     def admit(self, step: Step, company_id: int, call_id: str, language: str = "de") -> Step:
-        """The step, or what follows in its place: without its legs to the outside, or not at all."""
-        if not isinstance(step, Ring) or step.reason == "emergency":
+        """The step, or what follows in its place: without the legs to the outside that are too many, or not at all."""
+        outside = _outside_legs(step)
+        if not outside or not isinstance(step, Ring):
             self._running.pop(call_id, None)
             return step
-        outside = next((leg for leg in step.legs if isinstance(leg, TrunkLeg)), None)
-        if outside is None:
-            self._running.pop(call_id, None)
-            return step
-        before = self._running.get(call_id)
-        again = before is not None and before.number == outside.number  # the next trunk for the same call
+        before = self._running.pop(call_id, None)
+        known = before.numbers if before else frozenset()  # over the next trunk for the same call
         limits = self.limits_of(company_id)
         forwarded = step.reason.startswith("forward")
-        cents = limits.cents_per_minute.get(_class_of(outside), 0)
-        limit = "" if again else self._count(limits, company_id, outside, forwarded=forwarded, cents=cents)
-        if not limit:
+        refused = {leg: limit for leg in outside if leg.number not in known
+                   and (limit := self._count(limits, company_id, leg, forwarded=forwarded))}
+        for leg, limit in refused.items():
+            LIMITED.labels(limit).inc()
+            log.warning("call to the outside stopped by a limit", limit=limit, company_id=company_id,
+                        subscriber_id=leg.subscriber_id, call_id=call_id)
+        leaving = [leg for leg in outside if leg not in refused]
+        if leaving:
             self._running[call_id] = _Running(
-                company_id, outside.subscriber_id, outside.number, forwarded, cents, self._clock_s())
+                company_id, leaving[0].subscriber_id, known.union([leg.number for leg in leaving]), forwarded,
+                max(cents_of(limits, leg) for leg in leaving), self._clock_s())
+        if not refused:
             return step
-        LIMITED.labels(limit).inc()
-        log.warning("call to the outside stopped by a limit", limit=limit, company_id=company_id,
-                    subscriber_id=outside.subscriber_id, call_id=call_id)
-        inside = tuple(leg for leg in step.legs if not isinstance(leg, TrunkLeg))
-        if inside:
-            return replace(step, legs=inside)
+        legs = tuple([leg for leg in step.legs if leg not in refused])
+        if legs:
+            return replace(step, legs=legs)
         if not forwarded and step.callee_id is None:
-            return Announce("call-not-permitted", language, "OUTGOING_CALL_BARRED", f"limit_{limit}")
-        onward = step.not_reachable
-        while isinstance(onward, Ring) and any(
-                isinstance(leg, TrunkLeg) and leg.number == outside.number for leg in onward.legs):
+            return Announce("call-not-permitted", language, "OUTGOING_CALL_BARRED", f"limit_{refused[outside[0]]}")
+        onward: Step = step
+        stopped = {leg.number for leg in refused}
+        while any(leg.number in stopped for leg in _outside_legs(onward)) and isinstance(onward, Ring):
             onward = onward.not_reachable
         return onward
 
     def stops(self, company_id: int, leg: TrunkLeg) -> str:
         """The limit that forbids a leg to the outside which no caller waits for, or ""; then it counts as one more."""
         limits = self.limits_of(company_id)
-        limit = self._count(limits, company_id, leg, forwarded=False, cents=cents_of(limits, leg))
+        limit = self._count(limits, company_id, leg, forwarded=False)
         if limit:
             LIMITED.labels(limit).inc()
             log.warning("first leg to the outside stopped by a limit", limit=limit, company_id=company_id,
@@ -120,14 +124,13 @@ class Limits:
 
     def would_stop(self, step: Step | None, company_id: int) -> str:
         """The limit that would now stop the legs of a step to the outside, or ""; nothing counts as made."""
-        if not isinstance(step, Ring) or step.reason == "emergency":
-            return ""
-        outside = next((leg for leg in step.legs if isinstance(leg, TrunkLeg)), None)
-        if outside is None:
+        if not isinstance(step, Ring):
             return ""
         limits = self.limits_of(company_id)
-        return self._limit_of(limits, company_id, outside, forwarded=step.reason.startswith("forward"),
-                              cents=cents_of(limits, outside))
+        forwarded = step.reason.startswith("forward")
+        answers = (self._limit_of(limits, company_id, leg, forwarded=forwarded, besides=besides)
+                   for besides, leg in enumerate(_outside_legs(step)))
+        return next((limit for limit in answers if limit), "")
 
     def ended(self, call_id: str) -> None:
         self._running.pop(call_id, None)
@@ -137,32 +140,31 @@ class Limits:
         for call_id in [one for one in self._running if one not in call_ids]:
             del self._running[call_id]
 
-    def _count(
-        self, limits: CallLimits, company_id: int, leg: TrunkLeg, *, forwarded: bool, cents: int,
-    ) -> str:
+    def _count(self, limits: CallLimits, company_id: int, leg: TrunkLeg, *, forwarded: bool) -> str:
         """As one call more, or the limit that forbids it."""
-        limit = self._limit_of(limits, company_id, leg, forwarded=forwarded, cents=cents)
+        limit = self._limit_of(limits, company_id, leg, forwarded=forwarded)
         if not limit:
             for whose in (("subscriber", leg.subscriber_id), ("company", company_id)):
                 self._in_last_minute(whose).append(self._clock_s())
         return limit
 
     def _limit_of(
-        self, limits: CallLimits, company_id: int, leg: TrunkLeg, *, forwarded: bool, cents: int,
+        self, limits: CallLimits, company_id: int, leg: TrunkLeg, *, forwarded: bool, besides: int = 0,
     ) -> str:
+        """besides: legs of the same call that would count before it."""
         if forwarded:
             at_once = sum(1 for one in self._running.values() if one.forwarded
                           and (one.company_id, one.subscriber_id) == (company_id, leg.subscriber_id))
             if at_once >= limits.forwarded_at_once:
                 return "forwarded_at_once"
         budget = limits.daily_budget_cents
-        if budget is not None and cents and self.spent_today(company_id) >= budget:
+        if budget is not None and cents_of(limits, leg) and self.spent_today(company_id) >= budget:
             return "daily_budget"
         own = self._in_last_minute(("subscriber", leg.subscriber_id))
         company = self._in_last_minute(("company", company_id))
-        if not forwarded and len(own) >= limits.per_subscriber_per_minute:
+        if not forwarded and len(own) + besides >= limits.per_subscriber_per_minute:
             return "per_subscriber_per_minute"
-        if len(company) >= limits.per_minute:
+        if len(company) + besides >= limits.per_minute:
             return "per_minute"
         return ""
 
@@ -222,6 +224,13 @@ class Limits:
             self._day = self._today()
             self._spent.clear()
             self._alerted.clear()
+
+
+def _outside_legs(step: Step) -> tuple[TrunkLeg, ...]:
+    """Those a limit may stop: none of an emergency call's."""
+    if not isinstance(step, Ring) or step.reason == EMERGENCY:
+        return ()
+    return tuple([leg for leg in step.legs if isinstance(leg, TrunkLeg)])
 
 
 def _cost(cents_per_minute: int, seconds: float) -> int:

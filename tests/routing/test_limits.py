@@ -119,6 +119,58 @@ def test_the_telephones_ring_on_without_the_number_outside() -> None:
     assert ward.limits.admit(both, 7, "call") == replace(both, legs=(desk,))
 
 
+def ringing_along(*numbers: str, desk: bool = True) -> Ring:
+    ring = outside(reason="devices", callee_id=21)
+    mobiles = [leg for number in numbers for leg in outside(number=number).legs]
+    return replace(ring, legs=(*((DeviceLeg("anna-desk", 21, "21"),) if desk else ()), *mobiles))
+
+
+NUMBERS = [f"+49171555012{digit}" for digit in range(5)]
+
+
+def test_every_number_that_rings_along_counts_and_those_too_many_are_left_out() -> None:
+    ward = Ward(per_subscriber_per_minute=7)
+    ring = ringing_along(*NUMBERS)
+    assert ward.goes(ring)
+    assert ward.limits.would_stop(ring, 7) == "per_subscriber_per_minute"
+    second = ward.limits.admit(ring, 7, "second")
+    assert second == replace(ring, legs=ring.legs[:3])
+    assert ward.limits.admit(ring, 7, "third") == replace(ring, legs=ring.legs[:1])
+    ward.clock.now_s += 61
+    assert ward.goes(ring)
+
+
+def test_what_is_rung_again_over_the_next_trunk_counts_no_second_time() -> None:
+    ward = Ward(per_subscriber_per_minute=5)
+    assert ward.goes(ringing_along(*NUMBERS), "call")
+    assert ward.goes(ringing_along(*NUMBERS[1:3], desk=False), "call")
+    assert ward.goes(ringing_along(NUMBERS[4], desk=False), "call")
+    assert not ward.goes(ringing_along(MOBILE.replace("123", "199"), desk=False), "call")
+
+
+def test_the_budget_asks_the_price_of_each_number_that_rings_along() -> None:
+    ward = Ward(daily_budget_cents=20, cents_per_minute={"mobile": 10})
+    ring = ringing_along("+493055509999", MOBILE)
+    assert ward.goes(ring, "a")
+    assert ward.limits.spent_today(7) == 0
+    ward.clock.now_s += 61
+    assert ward.limits.spent_today(7) == 20
+    assert ward.limits.admit(ring, 7, "b") == replace(ring, legs=ring.legs[:2])
+
+
+def test_five_numbers_that_ring_cost_as_one_call() -> None:
+    ward = Ward(cents_per_minute={"mobile": 10})
+    assert ward.goes(ringing_along(*NUMBERS), "a")
+    ward.clock.now_s += 1
+    assert ward.limits.spent_today(7) == 10
+
+
+def test_with_every_number_stopped_and_no_telephone_it_goes_on_as_not_reachable() -> None:
+    ward = Ward(per_subscriber_per_minute=0)
+    over_two = ringing_along(*NUMBERS[:2], desk=False)
+    assert ward.limits.admit(replace(over_two, not_reachable=replace(over_two, not_reachable=END)), 7, "call") is END
+
+
 @pytest.mark.parametrize("limits", [{"per_minute": 0, "per_subscriber_per_minute": 0, "daily_budget_cents": 0}])
 def test_an_emergency_call_is_asked_nothing(limits: dict[str, int]) -> None:
     assert Ward(**limits).goes(outside(0, "112", "emergency"))

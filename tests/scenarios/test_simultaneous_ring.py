@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from operations.story_report import proves
+from tests.scenarios.outside import company_setting
 from tests.scenarios.settings import MOBILE, registered, set_to, wait_until_on_a_call
 from tests.scenarios.stage import Stage
 
@@ -121,3 +122,16 @@ def test_a_sixth_number_is_refused_and_nothing_is_changed(stage: Stage) -> None:
     assert answer.status == 422
     assert answer.body["field"].startswith("numbers")
     assert stage.http("routing", "GET", "/v1/settings/simultaneous_ring", token="bernd").body["numbers"] == []
+
+
+@proves("R8", "C5")
+def test_each_number_that_rings_along_counts_against_what_may_leave_and_the_desk_rings_on(stage: Stage) -> None:
+    telephones = registered(stage)
+    with (set_to(stage, "simultaneous_ring", "bernd", **numbers(MOBILE, SECOND_MOBILE)),
+          company_setting(stage, "call_limits", per_subscriber_per_minute=1)):
+        call = telephones["anna"].dial("22")
+        desk = telephones["bernd"].wait_for_ring()
+        assert telephones.carrier.wait_for_ring().number == MOBILE
+        assert telephones.carrier.stays_silent()
+        desk.answer()
+        call.wait_for("answered").hangup()
