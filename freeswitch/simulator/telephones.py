@@ -180,6 +180,9 @@ class TelephoneCall:
             "headers": headers,
         }
         self.telephone.switch.telephones.calls[self.id] = self
+        caller = channel.other_leg()
+        if caller is not None:  # 100 and 180 (sofia.c, sofia_handle_sip_r_invite)
+            caller.set_variable("sip_invite_failure_status", None)
         self._move("ringing")
         gevent.spawn(channel.mark_ring_ready)
 

@@ -45,8 +45,9 @@ from services.routing.outcomes import (
     rejected_at_ones_own,
     trunks_that_failed,
 )
-from services.routing.outgoing import EMERGENCY, emergency_step, route
+from services.routing.outgoing import emergency_step, route
 from services.routing.plan import (
+    EMERGENCY,
     Act,
     Announce,
     Decision,
@@ -280,7 +281,9 @@ class Answers:
         except NotAPlan as error:
             log.error("plan not readable, left to the switch", call_id=question.leg_uuid, reason=str(error))
             return Answer(dict(commands.FALLBACK), rung="fallback")
-        report = read_report(question.disposition, question.originate_causes)
+        report = read_report(
+            question.disposition, question.originate_causes, question.invite_failure_status,
+            travelling.step.legs if isinstance(travelling.step, Ring) else ())
         outcome = ""
         if isinstance(travelling.step, Ring):
             if report.disposition in CALL_IS_OVER and not rejected_at_ones_own(report, travelling.step.legs):

@@ -62,6 +62,8 @@ def variables_for(
             "call_timeout": str(min(step.ring_timeout_s, NETWORK_RING_LIMIT_S)),
             "continue_on_fail": "true",
             "hangup_after_bridge": "true",
+            # Unset: each ring adds its causes to those of the rings before (switch_ivr_originate.c, SWITCH_STACK_PUSH).
+            "originate_causes": "",
             **_TRANSFERRED,
         }
         variables |= _headers_of_the_ring(step, travelling, exported)

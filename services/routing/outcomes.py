@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.routing.plan import DeviceLeg, Leg, Outcome, Ring, Step, TrunkLeg
+from services.routing.plan import EMERGENCY, DeviceLeg, Leg, Outcome, Ring, Step, TrunkLeg
 
 _REJECTED = "CALL_REJECTED"
 _BUSY = frozenset({"USER_BUSY", _REJECTED})
@@ -17,6 +17,7 @@ _BUSY = frozenset({"USER_BUSY", _REJECTED})
 _NO_ANSWER = frozenset({
     "NO_ANSWER", "ALLOTTED_TIMEOUT", "NO_USER_RESPONSE", "PROGRESS_TIMEOUT", "NORMAL_CLEARING",
 })
+_RANG_ON = frozenset({"NO_ANSWER", "ALLOTTED_TIMEOUT"})
 # Ended because of another leg, so it says nothing about its own place.
 _NO_STATEMENT = frozenset({"ORIGINATOR_CANCEL", "LOSE_RACE", "PICKED_OFF", "NONE"})
 # The trunk worked and the far network answered about the number: another trunk would say the same.
@@ -26,7 +27,16 @@ _ABOUT_THE_NUMBER = frozenset({
 # The carrier did not answer at all (timer B, a gateway that is not registered), or said that it cannot now (5xx). Of
 # anything else the next call may know nothing.
 SILENT = frozenset({"RECOVERY_ON_TIMER_EXPIRE", "GATEWAY_DOWN", "INVALID_GATEWAY"})
+# 401, 402, 403 and 407 say that this carrier does not let us call: no account, no credit, a wrong password. FreeSWITCH
+# makes them the CALL_REJECTED of a 603, which the one who is called says (sofia_glue.c,
+# sofia_glue_sip_cause_to_freeswitch), or that of a challenge it cannot meet (sofia_reg.c).
+_REFUSALS_OF_A_TRUNK = frozenset({"401", "402", "403", "407"})
+_CAUSES_OF_THEIRS = frozenset({_REJECTED, "MANDATORY_IE_MISSING"})
+_CANCELLED = "487"  # what is left of a leg that we gave up
+TRUNK_REFUSED = "TRUNK_REFUSED"
+"""Our own word for it, among causes."""
 _FAILED = SILENT | {
+    TRUNK_REFUSED,
     "NORMAL_TEMPORARY_FAILURE", "NETWORK_OUT_OF_ORDER", "SWITCH_CONGESTION", "NORMAL_CIRCUIT_CONGESTION",
     "SERVICE_UNAVAILABLE",
 }
@@ -39,14 +49,30 @@ class Report:
 
     disposition: str
     leg_causes: tuple[str, ...] = ()
+    refused_with: str = ""
+    """Status of the last leg's answer to its INVITE: SIP's 400 to 699, else empty."""
 
 
-def read_report(disposition: str | None, originate_causes: str | None) -> Report:
+def read_report(
+    disposition: str | None, originate_causes: str | None, invite_failure_status: str | None = None,
+    legs: tuple[Leg, ...] = (),
+) -> Report:
     """originate_causes is `uuid;CAUSE`, or several of them as an array `ARRAY::uuid;CAUSE|:uuid;CAUSE`
-    (switch_event.c, EVENT push; switch_ivr_originate.c adds one per leg)."""
-    legs = (originate_causes or "").removeprefix("ARRAY::").split("|:")
-    causes = tuple(leg.partition(";")[2] for leg in legs if ";" in leg)
-    return Report(disposition or "NONE", causes)
+    (switch_event.c, EVENT push; switch_ivr_originate.c adds one per leg). legs: those that were dialled."""
+    rows = (originate_causes or "").removeprefix("ARRAY::").split("|:")
+    causes = tuple(row.partition(";")[2] for row in rows if ";" in row)
+    status = invite_failure_status or ""
+    if status == _CANCELLED:
+        status = ""
+    refused = status in _REFUSALS_OF_A_TRUNK and _CAUSES_OF_THEIRS.issuperset(causes[-1:])
+    if refused and causes and _is_one_number(legs):
+        return Report(TRUNK_REFUSED, (*causes[:-1], TRUNK_REFUSED), status)
+    return Report(disposition or "NONE", causes, status)
+
+
+def _is_one_number(legs: tuple[Leg, ...]) -> bool:
+    """Of several legs nobody knows whose status it was."""
+    return len(legs) == 1 and isinstance(legs[0], TrunkLeg)
 
 
 def outcome_of(report: Report, legs: tuple[Leg, ...] = ()) -> Outcome:
@@ -95,11 +121,18 @@ def trunks_that_failed(report: Report, legs: tuple[Leg, ...]) -> dict[str, str]:
 
 
 def next_step(ring: Ring, report: Report) -> Step:
+    if ring.reason == EMERGENCY and isinstance(ring.not_reachable, Ring) and not _rang_until_time_was_up(report):
+        return ring.not_reachable  # O5: to a carrier that does not lead there the emergency number is busy, or unknown
     step = ring.after(outcome_of(report, ring.legs))
     if _ABOUT_THE_NUMBER.intersection((*report.leg_causes, report.disposition)):
         while isinstance(step, Ring) and _same_number(step, ring):
             step = step.not_reachable
     return step
+
+
+def _rang_until_time_was_up(report: Report) -> bool:
+    """What a carrier says (480) has a status; the switch's own patience has none."""
+    return not report.refused_with and report.disposition in _RANG_ON
 
 
 def _same_number(one: Ring, other: Ring) -> bool:

@@ -21,6 +21,7 @@ from services.routing.facts import (
 )
 from services.routing.ladder import decide
 from services.routing.plan import (
+    EMERGENCY,
     Act,
     Announce,
     Decision,
@@ -39,8 +40,6 @@ from services.routing.rungs.barring import may_be_dialled
 from services.routing.rungs.lists import exception_and_rule
 from services.routing.rungs.said import Saw
 from shared.dialling import number_class
-
-EMERGENCY = "emergency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def emergency_calls_always_go_out(facts: OutgoingFacts) -> Said:
 def emergency_step(digits: str, trunks: tuple[str, ...], site_number: str, language: str) -> Step:
     announcement = Announce("not-reachable", language, "NETWORK_OUT_OF_ORDER", "emergency_no_trunk")
     ring = Ring(
-        legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason="emergency", shown=Shown(site_number),
+        legs=(), ring_timeout_s=NETWORK_RING_LIMIT_S, reason=EMERGENCY, shown=Shown(site_number),
         busy=Reject("USER_BUSY", "busy"), no_answer=Reject("NO_ANSWER", "no_answer"), not_reachable=announcement,
     )
     return with_trunks(trunks, digits, site_number, 0, ring) or announcement

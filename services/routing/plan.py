@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from services.routing.facts import Redirection
 
+EMERGENCY = "emergency"
+"""Why a ring is none of a person's, and nothing may stop it (N3)."""
+
 
 class Outcome(StrEnum):
     """How ringing ended without an answer, in the words of the ladder."""

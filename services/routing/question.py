@@ -94,6 +94,9 @@ class WhatNext:
     disposition: str | None
     originate_causes: str | None
     hung_up_after_talk: bool
+    invite_failure_status: str | None = None
+    """What the last leg's other side said to its INVITE; unset when it said nothing, or rang (sofia.c,
+    sofia_handle_sip_r_invite)."""
     exported: str = ""
     answered: bool = False
     language: str = ""
@@ -121,6 +124,7 @@ def read(channel: Channel) -> Question | WhatNext:
             leg_uuid=leg_uuid, plan=channel.variable("pbx_plan") or "",
             disposition=channel.variable("originate_disposition"),
             originate_causes=channel.variable("originate_causes"),
+            invite_failure_status=channel.variable("sip_invite_failure_status"),
             hung_up_after_talk=channel.variable("bridge_hangup_cause") is not None, exported=exported,
             answered=answered, language=language,
         )

@@ -40,7 +40,7 @@ EVENTS = ("CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANN
 REGISTER_S = 8.0
 # hangup cause -> the status mod_sofia answers an INVITE with (mod_sofia.c, hangup_cause_to_sip)
 REJECTIONS = {486: "USER_BUSY", 603: "CALL_REJECTED", 480: "NO_ANSWER", 404: "UNALLOCATED_NUMBER",
-              503: "NORMAL_TEMPORARY_FAILURE"}
+              503: "NORMAL_TEMPORARY_FAILURE", 403: "OUTGOING_CALL_BARRED"}
 _VOICE_MESSAGE = re.compile(r"^Voice-Message:\s*(\d+)/(\d+)", re.IGNORECASE | re.MULTILINE)
 _WAITING = re.compile(r"^Messages-Waiting:\s*(yes|no)", re.IGNORECASE | re.MULTILINE)
 _SAFE_NAME = re.compile(r"[^\x00-\x1f\x7f$\\,|'\"{}\[\]<>^]*")
@@ -239,6 +239,8 @@ class HandsetDriver:
         self._call(call)
         if sip_status not in REJECTIONS:
             raise Refused(f"reject with one of {sorted(REJECTIONS)}")
+        if sip_status == 403:  # as carriers say it: without the Reason that would tell the cause (mod_sofia.c)
+            self._api("uuid_setvar", call, "disable_q850_reason", "true")
         self._kill(call, REJECTIONS[sip_status])
 
     def _do_redirect(self, call: str, to: str) -> None:

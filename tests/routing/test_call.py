@@ -93,7 +93,8 @@ def test_a_colleague_is_rung_with_one_dial_string_and_few_variables():
         "origination_caller_id_number=21,origination_caller_id_name=Anna Amsel]"
         "sofia/internal/bernd-desk%musterbau.example")
     assert set(given) == {"pbx_step", "pbx_call_id", "pbx_company", "pbx_dial", "pbx_plan", "call_timeout",
-                          "continue_on_fail", "hangup_after_bridge", "force_transfer_context", "max_forwards"}
+                          "continue_on_fail", "hangup_after_bridge", "force_transfer_context", "max_forwards",
+                          "originate_causes"}
     assert (given["pbx_step"], given["call_timeout"]) == ("bridge", "120")
 
 

@@ -1,8 +1,17 @@
 """What the switch reports -> busy, no answer, not reachable."""
 
+from dataclasses import replace
+
 import pytest
 
-from services.routing.outcomes import Report, next_step, outcome_of, read_report
+from services.routing.outcomes import (
+    TRUNK_REFUSED,
+    Report,
+    next_step,
+    outcome_of,
+    read_report,
+    trunks_that_failed,
+)
 from services.routing.plan import Announce, DeviceLeg, Outcome, Reject, Ring, TrunkLeg
 
 OWN = DeviceLeg("anna-desk", 21, "21")
@@ -84,3 +93,55 @@ def test_a_failed_trunk_is_followed_by_the_next():
 
 def test_a_number_that_does_not_exist_is_not_tried_over_the_next_trunk():
     assert next_step(over("one", over("two", END)), Report("UNALLOCATED_NUMBER", ("UNALLOCATED_NUMBER",))) is END
+
+
+def emergency(trunk, then):
+    return replace(over(trunk, then), reason="emergency")
+
+
+REFUSALS = [("401", "MANDATORY_IE_MISSING"), ("402", "CALL_REJECTED"), ("403", "CALL_REJECTED"),
+            ("407", "MANDATORY_IE_MISSING")]
+
+
+@pytest.mark.parametrize(("status", "cause"), REFUSALS)
+def test_a_carrier_that_does_not_let_us_call_is_followed_by_the_next_and_noted(status, cause):
+    second = over("two", END)
+    first = over("one", second)
+    told = read_report(cause, f"{ONE};{cause}", status, first.legs)
+    assert outcome_of(told, first.legs) is Outcome.NOT_REACHABLE
+    assert next_step(first, told) is second
+    assert trunks_that_failed(told, first.legs) == {"one": TRUNK_REFUSED}
+
+
+@pytest.mark.parametrize(("legs", "status"), [
+    ((MOBILE,), "603"), ((MOBILE,), None), ((OWN,), "403"), ((OWN, MOBILE), "403"), ((), "403")])
+def test_who_is_called_may_reject_too_and_of_several_legs_nobody_knows_who_did(legs, status):
+    told = read_report("CALL_REJECTED", f"{ONE};CALL_REJECTED", status, legs)
+    assert outcome_of(told, legs) is Outcome.BUSY
+    assert trunks_that_failed(told, legs) == {}
+
+
+def test_what_a_refusal_says_of_the_number_holds():
+    first = over("one", over("two", END))
+    assert next_step(first, read_report("UNALLOCATED_NUMBER", f"{ONE};UNALLOCATED_NUMBER", "403", first.legs)) is END
+
+
+@pytest.mark.parametrize(("cause", "status"), [
+    ("USER_BUSY", "486"), ("CALL_REJECTED", "603"), ("CALL_REJECTED", "403"), ("UNALLOCATED_NUMBER", "404"),
+    ("INVALID_NUMBER_FORMAT", "484"), ("NO_USER_RESPONSE", "480"), ("NO_ANSWER", "480"), ("ALLOTTED_TIMEOUT", "480"),
+    ("NORMAL_TEMPORARY_FAILURE", "503"), ("RECOVERY_ON_TIMER_EXPIRE", None), ("INVALID_GATEWAY", None),
+])
+def test_an_emergency_call_takes_no_carriers_word_for_the_last(cause, status):
+    second = emergency("two", END)
+    first = emergency("one", second)
+    causes = f"{ONE};{cause}" if status else None
+    assert next_step(first, read_report(cause, causes, status, first.legs)) is second
+
+
+def test_an_emergency_call_that_rang_until_time_was_up_or_found_every_trunk_busy_ends():
+    second = emergency("two", END)
+    rang = read_report("NO_ANSWER", f"{ONE};NO_ANSWER", None, second.legs)
+    assert next_step(emergency("one", second), rang) == Reject("NO_ANSWER", "n")
+    busy = read_report("USER_BUSY", f"{ONE};USER_BUSY", "486", second.legs)
+    assert next_step(second, busy) == Reject("USER_BUSY", "b")
+    assert next_step(second, read_report("CALL_REJECTED", f"{ONE};CALL_REJECTED", "403", second.legs)) is END

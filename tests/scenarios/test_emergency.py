@@ -97,6 +97,19 @@ def test_with_the_first_trunk_dead_it_goes_over_the_next(stage: Stage, how: str)
         call.hangup()
 
 
+@proves("N3", "O5", "O4")
+@pytest.mark.parametrize("status", [403, 404, 480, 486, 603])
+def test_whatever_the_first_carrier_says_it_goes_over_the_next(stage: Stage, status: int) -> None:
+    """A blocked account, 112 not led there: to a carrier that does not reach the centre the number is busy, or none."""
+    with trunk(stage, port=second_carrier_port(stage), position=1):
+        call = stage.telephones["anna"].register().dial("112")
+        stage.telephones["carrier-2"].wait_for_ring().reject(status)
+        outside = stage.telephones.carrier.wait_for_ring(timeout_s=10)
+        assert (outside.number, outside.shown_number) == ("112", BERLIN)
+        outside.answer()
+        call.wait_for("answered").hangup()
+
+
 @proves("N5", "R6")
 def test_a_call_back_to_the_site_rings_who_called_last_whatever_he_switched_on(stage: Stage) -> None:
     anna, bernd = stage.telephones["anna"].register(), stage.telephones["bernd"].register()

@@ -156,6 +156,21 @@ def test_the_next_trunk_takes_a_call_the_first_cannot(stage: Stage, how: str) ->
         call.wait_for("answered").hangup()
 
 
+@proves("O4")
+def test_a_carrier_that_does_not_let_us_call_is_followed_by_the_next_and_tried_last(stage: Stage) -> None:
+    """403: no account, no credit. To the switch it is the cause of a 603, and that is said by the person called."""
+    with trunk(stage, port=second_carrier_port(stage), position=1):
+        anna, carrier = stage.telephones["anna"].register(), stage.telephones.carrier
+        first = anna.dial(DIALLED)
+        stage.telephones["carrier-2"].wait_for_ring().reject(403)
+        carrier.wait_for_ring().answer()
+        first.wait_for("answered").hangup()
+        first.wait_for("ended")
+        second = anna.dial(DIALLED)
+        carrier.wait_for_ring().hangup()
+        second.wait_for("ended", timeout_s=15)
+
+
 @proves("O4", "R8")
 def test_a_carrier_that_says_nothing_is_waited_for_once(stage: Stage) -> None:
     for name in ("anna", "bernd"):
