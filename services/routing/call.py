@@ -168,9 +168,10 @@ class Answers:
                     _dialled(question, country), presentation=code.presentation)
                 found = self._look_up(_asked(question, dialled, self.home_country))
             found = _as_chosen(question, found)
+            dialled = self._with_lamp(dialled, found, plain=question.plain_lamp)
             decision = route(OutgoingFacts(
-                now=self.now(), company=found.company, subscriber=found.caller, caller=caller,
-                dialled=self._with_lamp(dialled, found, plain=question.plain_lamp), owner_id=found.owner_id,
+                now=self.now(), company=found.company, subscriber=found.caller, caller=caller, dialled=dialled,
+                owner_id=dialled.lamp_owner_id if dialled.is_lamp else found.owner_id,
                 people=found.people, owners=found.owners, code=code,
             ))
         return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)

@@ -353,7 +353,7 @@ class OutgoingFacts:
     caller: Caller
     dialled: Dialled
     owner_id: int | None
-    """Subscriber of the same company who owns what was dialled."""
+    """Subscriber of the same company who owns what was dialled, or whom the lamp key shows."""
     people: Mapping[int, Subscriber]
     owners: Mapping[str, int] = field(default_factory=dict)
     code: CodeDialled | None = None

@@ -41,6 +41,8 @@ from services.routing.rungs.lists import exception_and_rule
 from services.routing.rungs.said import Saw
 from shared.dialling import number_class
 
+LAMP_KEY = "lamp key"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -86,18 +88,15 @@ def emergency_step(digits: str, trunks: tuple[str, ...], site_number: str, langu
     return with_trunks(trunks, digits, site_number, 0, ring) or announcement
 
 
-def lamp_keys_call_or_pick_up(facts: OutgoingFacts) -> Said:
-    """P1: the key calls the watched person, or takes the call that rings there."""
+def lamp_keys_are_resolved(facts: OutgoingFacts) -> Said:
+    """P1: a key stands for the watched person, whom the rungs that follow look at as if he had been dialled."""
     dialled = facts.dialled
     if not dialled.is_lamp:
         return Said()
-    if dialled.lamp_owner_id is None or dialled.lamp_owner_id not in facts.people:
+    owner = facts.people.get(facts.owner_id) if facts.owner_id is not None else None
+    if owner is None:
         return Said((("watched", None),), _announced("number-not-assigned", "UNALLOCATED_NUMBER", "lamp_unset", facts))
-    called = _entering_the_ladder(facts, dialled.lamp_owner_id)
-    if dialled.pick_up_leg_uuid:
-        step = PickUp(dialled.pick_up_leg_uuid, called.step)
-        return Said((("rings", True),), Decision(step, "", called.trace))
-    return Said((("rings", False),), called)
+    return Said((("watched", owner.extension), ("rings", bool(dialled.pick_up_leg_uuid))))
 
 
 def codes_and_speed_dials_are_resolved(facts: OutgoingFacts) -> Said:
@@ -185,10 +184,15 @@ def barred_numbers_are_refused(facts: OutgoingFacts) -> Said:
 
 
 def colleagues_are_rung(facts: OutgoingFacts) -> Said:
-    """An extension, or a number of the same company: the colleague's ladder says where it rings."""
+    """An extension, or a number of the same company: the colleague's ladder says where it rings. By his lamp key the
+    call that rings at him is taken, and he is called when it is gone by then."""
     if facts.owner_id is None or facts.owner_id not in facts.people:
         return Said((("owner", None),))
-    return Said((("owner", facts.people[facts.owner_id].extension),), _entering_the_ladder(facts, facts.owner_id))
+    saw: Saw = (("owner", facts.people[facts.owner_id].extension),)
+    called = _entering_the_ladder(facts, facts.owner_id)
+    if facts.dialled.pick_up_leg_uuid:
+        return Said(saw, Decision(PickUp(facts.dialled.pick_up_leg_uuid, called.step), LAMP_KEY, called.trace))
+    return Said(saw, called)
 
 
 def everything_else_goes_outside(facts: OutgoingFacts) -> Said:
@@ -222,7 +226,7 @@ def is_suppressed(subscriber: Subscriber, presentation: Presentation) -> bool:
 
 OUTGOING: tuple[Rung, ...] = (
     Rung(EMERGENCY, emergency_calls_always_go_out),
-    Rung("lamp key", lamp_keys_call_or_pick_up),
+    Rung(LAMP_KEY, lamp_keys_are_resolved),
     Rung("feature code or speed dial", codes_and_speed_dials_are_resolved),
     Rung("intercept", intercepted_people_hear_so),
     Rung("enterprise rule", enterprise_rules_are_followed),

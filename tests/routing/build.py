@@ -59,4 +59,5 @@ def outgoing(caller: Subscriber | None, dialled: Dialled, *others: Subscriber, *
     who = Caller(caller.subscriber_id, caller.extension, name=caller.name) if caller else OUTSIDE
     return OutgoingFacts(
         now=NOON, company=more.pop("company", COMPANY), subscriber=caller, caller=who, dialled=dialled,
-        owner_id=owners.get(dialled.digits) or owners.get(dialled.number), people=people, owners=owners, **more)
+        owner_id=dialled.lamp_owner_id if dialled.is_lamp else owners.get(dialled.digits) or owners.get(dialled.number),
+        people=people, owners=owners, **more)

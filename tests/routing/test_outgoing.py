@@ -142,3 +142,16 @@ def test_a_lamp_key_takes_a_call_that_rings_there_and_else_calls():
 def test_a_lamp_key_that_watches_nobody_says_so():
     step = route(outgoing(person(21), Dialled("lamp+21-1-abcdefghij", is_lamp=True))).step
     assert step.prompt == "number-not-assigned"
+
+
+@pytest.mark.parametrize("held", [
+    {"intercept_outgoing": Intercept()},
+    {"enterprise_outgoing": (CallerRule("nobody", internal=True, action="announce"),)},
+    {"enterprise_outgoing": (CallerRule("not him", numbers=frozenset({"22"}), action="announce"),)},
+])
+@pytest.mark.parametrize("rings", ["", "1-2"])
+def test_a_lamp_key_gets_nobody_around_interception_and_rules(held, rings):
+    key = Dialled("lamp+21-1-abcdefghij", is_lamp=True, lamp_owner_id=22, pick_up_leg_uuid=rings)
+    decision = route(outgoing(person(21, **held), key, person(22)))
+    assert decision.step == Announce("call-not-permitted", "de", "OUTGOING_CALL_BARRED", decision.step.reason)
+    assert decision.rung in ("intercept", "enterprise rule")

@@ -46,6 +46,25 @@ def test_calls_he_makes_are_caught_too(stage: Stage) -> None:
         call.wait_for("answered").hangup()
 
 
+@proves("G9", "G10", "P1")
+def test_a_lamp_key_gets_nobody_around_what_holds_for_his_calls(stage: Stage) -> None:
+    telephones = registered(stage)
+    key = stage.lamp_address("anna-desk", 1)  # Bernd's
+    nobody = [rule("Nobody", internal=True, action="announce")]
+    call = telephones["clara"].dial("22")
+    rings = telephones["bernd"].wait_for_ring()
+    for setting, whose, fields in (
+            ("intercept", "anna", {"outgoing": True, "action": "announce", "target": None}),
+            ("enterprise_rules", "company", {"outgoing": nobody})):
+        with set_to(stage, setting, whose, **fields):
+            for pressed in (key, "**22"):
+                is_told(stage, telephones["anna"].dial(pressed), "call-not-permitted", "OUTGOING_CALL_BARRED")
+    assert rings.up
+    assert "answered" not in call.states
+    assert telephones["bernd"].stays_silent()
+    call.hangup()
+
+
 @proves("G10")
 def test_rules_of_the_company_reject_announce_send_elsewhere_and_let_through(stage: Stage) -> None:
     telephones = registered(stage)
