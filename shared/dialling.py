@@ -57,6 +57,45 @@ def is_emergency(dialled: str, country: str) -> bool:
     return dialled.isdigit() and shortnumberinfo.is_emergency_number(dialled, country)
 
 
+# Short numbers whose price phonenumbers does not know, and that cost what a call within the country costs: Germany's
+# authorities. What else it does not know counts as premium.
+_ORDINARY_SHORT = frozenset({"+49115"})
+# Dialled without an area code, and reached with the one of the place: Germany's ambulances for the sick.
+_LOCAL_SERVICES: Mapping[str, frozenset[str]] = {"DE": frozenset({"19222"})}
+_CHEAP = frozenset({shortnumberinfo.ShortNumberCost.TOLL_FREE, shortnumberinfo.ShortNumberCost.STANDARD_RATE})
+
+
+@lru_cache(maxsize=16_384)
+def short_number(digits: str, country: str) -> str:
+    """A number that is dialled as it is, without area code (115, 116117, 11833): its country's code and it, the one
+    form in which it is stored and barred; "" when it is none there. No emergency numbers, no text message services."""
+    if not (digits.isascii() and digits.isdigit() and 3 <= len(digits) <= 6) or is_emergency(digits, country):
+        return ""
+    try:
+        parsed = phonenumbers.parse(digits, country)
+    except phonenumbers.NumberParseException:
+        return ""
+    if (not shortnumberinfo.is_valid_short_number_for_region(parsed, country)
+            or shortnumberinfo.is_sms_service_for_region(parsed, country)
+            or shortnumberinfo.is_carrier_specific_for_region(parsed, country)):
+        return ""
+    return f"+{parsed.country_code}{digits}"
+
+
+@lru_cache(maxsize=65536)
+def short_form(e164: str, country: str) -> str:
+    """What is dialled in its country for what short_number() said; "" for any other number."""
+    digits = e164.removeprefix(f"+{phonenumbers.country_code_for_region(country)}")
+    if len(digits) > 6 or short_number(digits, country) != e164:
+        return ""
+    return "" if phonenumbers.is_valid_number(phonenumbers.parse(e164, None)) else digits
+
+
+def is_short_for_outside(digits: str, country: str) -> bool:
+    """Whether it leads outside though it is no longer than an extension."""
+    return digits in _LOCAL_SERVICES.get(country, ()) or bool(short_number(digits, country))
+
+
 @lru_cache(maxsize=65536)
 def number_class(e164: str, country: str) -> NumberClass:
     """The class of a number outside the company, seen from a site in that country.
@@ -69,13 +108,22 @@ def number_class(e164: str, country: str) -> NumberClass:
         return NumberClass.PREMIUM
     parsed = phonenumbers.parse(e164, None)
     kind = phonenumbers.number_type(parsed)
-    if kind in _PREMIUM_TYPES:
+    if kind in _PREMIUM_TYPES or _is_dear_short_number(e164, phonenumbers.region_code_for_number(parsed)):
         return NumberClass.PREMIUM
     if parsed.country_code != phonenumbers.country_code_for_region(country):
         return NumberClass.INTERNATIONAL
     if kind in (PhoneNumberType.MOBILE, PhoneNumberType.PAGER):
         return NumberClass.MOBILE
     return NumberClass.NATIONAL
+
+
+def _is_dear_short_number(e164: str, country: str | None) -> bool:
+    if not country:
+        return False
+    digits = short_form(e164, country)
+    if not digits or e164 in _ORDINARY_SHORT:
+        return False
+    return shortnumberinfo.expected_cost_for_region(phonenumbers.parse(digits, country), country) not in _CHEAP
 
 
 class Endpoint(StrEnum):

@@ -9,6 +9,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 
+from shared.dialling import short_number
+
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 # What people write: digits, a leading +, and separators. Letters ("vanity") are not telephone keys here.
 _WRITTEN = re.compile(r"\+?[0-9 ()/.\-\u2010-\u2015\u00a0]{1,40}")
@@ -34,7 +36,8 @@ class PhoneNumber:
 
     @classmethod
     def parse(cls, text: str, country: str, area_code: str = "") -> PhoneNumber:
-        """text as dialled or written at a site: +49 30 …, 0049…, 030/…, or a local number of the area.
+        """text as dialled or written at a site: +49 30 …, 0049…, 030/…, a local number of the area, or a short one of
+        the country (115, 116 117), which then stands behind its country's code.
 
         country: ISO 3166 two letters; area_code: without its leading 0. Raises InvalidNumber.
         """
@@ -94,6 +97,9 @@ def _parse(text: str, country: str, area_code: str) -> PhoneNumber:
         raise InvalidNumber("only digits, spaces, ( ) / - . and a leading + are allowed")
     trunk_prefix = phonenumbers.ndd_prefix_for_region(country, True) or ""
     digits = re.sub(r"[^0-9+]", "", written)
+    short = short_number(digits, country)
+    if short:
+        return PhoneNumber(short)
     if not digits.startswith("+") and area_code and trunk_prefix and not digits.startswith(trunk_prefix):
         digits = f"{trunk_prefix}{area_code}{digits}"  # local: as dialled within the area
     try:

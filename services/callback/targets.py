@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import phonenumbers
 
 from shared.barring import Range, may_be_dialled
-from shared.dialling import NumberClass, is_emergency, number_class
+from shared.dialling import NumberClass, is_emergency, is_short_for_outside, number_class
 from shared.phone_number import InvalidNumber, PhoneNumber
 
 _LINK = re.compile(r"(?:tel|callto):(?://)?", re.IGNORECASE)
@@ -90,7 +90,7 @@ def read(text: str, place: Place, is_extension: Callable[[str], bool], is_own_nu
         return Target(digits, NumberClass.EMERGENCY, digits)
     if _EXTENSION.fullmatch(digits) and is_extension(digits):
         return Target(digits, NumberClass.INTERNAL, digits)
-    if _ONLY_EXTENSION.fullmatch(digits):
+    if _ONLY_EXTENSION.fullmatch(digits) and not is_short_for_outside(digits, place.country):
         raise InvalidTarget("there is no such extension", "give a number with its area code")
     try:
         number = PhoneNumber.parse(written, place.country, place.area_code)

@@ -69,7 +69,7 @@ from services.routing.plan_state import NotAPlan, Travelling, from_variable
 from services.routing.question import Question, WhatNext
 from services.routing.ringing import Ringing
 from services.routing.trunk_legs import NothingKnown, Outside
-from shared.dialling import is_emergency, number_class
+from shared.dialling import is_emergency, is_short_for_outside, number_class
 from shared.esl.commands import Command
 from shared.logs import masked
 from shared.phone_number import InvalidNumber, PhoneNumber
@@ -352,8 +352,9 @@ def _dialled(question: Question, country: str) -> Dialled:
         return Dialled(digits, _e164(digits, country))
     if is_emergency(digits, country):
         return Dialled(digits, is_emergency=True)
-    # O1: outside numbers are dialled in national or international form; what is shorter is for inside.
-    if not digits.startswith(("+", "0")) and len(digits) <= 6:
+    # O1: outside numbers are dialled in national or international form; what is shorter is for inside, but for 115 and
+    # the like. An extension of the company goes before them: what was dialled is looked up first.
+    if not digits.startswith(("+", "0")) and len(digits) <= 6 and not is_short_for_outside(digits, country):
         return Dialled(digits, presentation=question.presentation)
     number = _e164(digits, country, question.area_code)
     return Dialled(digits, number, number_class(number, country).value if number else "",

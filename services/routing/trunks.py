@@ -14,6 +14,7 @@ from functools import lru_cache
 import phonenumbers
 
 from services.routing.facts import Redirection
+from shared.dialling import short_form
 
 _ANONYMOUS_URI = "sip:anonymous@anonymous.invalid"  # RFC 3323, 4.1.1.3
 
@@ -113,10 +114,13 @@ SIP_CAUSE_OF_REASON: Mapping[str, int] = {"user-busy": 486, "no-answer": 408, "u
 def as_written(number: str, number_format: str, at_home: str) -> str:
     """number as the trunk wants it dialled and shown; at_home: a number of the country the trunk is in.
 
-    What is no E.164 number (emergency calls) stays as it is.
+    What is no E.164 number (emergency calls) stays as it is; a short one (115) has no other form in its country.
     """
-    if not number.startswith("+") or number_format == "e164":
+    if not number.startswith("+"):
         return number
+    short = short_form(number, _country_of(at_home)) if at_home.startswith("+") else ""
+    if short or number_format == "e164":
+        return short or number
     if number_format == "plain":
         return number[1:]
     parsed = phonenumbers.parse(number, None)
@@ -125,3 +129,8 @@ def as_written(number: str, number_format: str, at_home: str) -> str:
         return f"00{number[1:]}"
     national = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
     return "".join(digit for digit in national if digit.isdecimal())
+
+
+@lru_cache(maxsize=1024)
+def _country_of(e164: str) -> str:
+    return str(phonenumbers.region_code_for_country_code(phonenumbers.parse(e164, None).country_code or 0))

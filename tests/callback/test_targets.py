@@ -46,6 +46,19 @@ def test_a_number_of_ones_own_company_is_internal():
     assert target("030 5550022").number_class is NumberClass.INTERNAL
 
 
+@pytest.mark.parametrize(("text", "destination", "number_class"), [
+    ("115", "+49115", NumberClass.NATIONAL), ("116 117", "+49116117", NumberClass.NATIONAL),
+    ("tel:11833", "+4911833", NumberClass.PREMIUM), ("19222", "+493019222", NumberClass.NATIONAL),
+])
+def test_a_short_number_is_no_local_one(text: str, destination: str, number_class: NumberClass):
+    short = target(text)
+    assert (short.destination, short.number_class) == (destination, number_class)
+
+
+def test_an_extension_goes_before_a_short_number():
+    assert read("115", BERLIN, {"115"}.__contains__, OWN.__contains__).number_class is NumberClass.INTERNAL
+
+
 @pytest.mark.parametrize(("text", "number_class"), [
     ("110", NumberClass.EMERGENCY), ("tel:112", NumberClass.EMERGENCY), ("1-1-2", NumberClass.EMERGENCY),
     ("0900 1234567", NumberClass.PREMIUM), ("+44 20 7946 0018", NumberClass.INTERNATIONAL),

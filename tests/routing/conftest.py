@@ -28,7 +28,8 @@ INSERT INTO directory.devices (company_id, device_id, subscriber_id, sip_ha1, la
 SELECT 701, 'amsel-' || n, 70100 + n, repeat('a', 32), 'keykeykey' || n FROM generate_series(21, 30) n;
 INSERT INTO directory.devices (company_id, device_id, subscriber_id, sip_ha1, lamp_key)
 VALUES (702, 'buche-21', 70221, repeat('b', 32), 'otherother21');
-INSERT INTO directory.trunks (company_id, name, position) VALUES (701, 'amsel-2', 2), (701, 'amsel-1', 1);
+INSERT INTO directory.trunks (company_id, name, position, host)
+VALUES (701, 'amsel-2', 2, 'two.example'), (701, 'amsel-1', 1, 'one.example');
 INSERT INTO presence.watched (company_id, subscriber_id, position, watched_subscriber_id) VALUES (701, 70121, 1, 70122);
 INSERT INTO voicemail.mailboxes (company_id, subscriber_id, on_busy, on_no_answer, no_answer_rings)
 VALUES (701, 70122, false, true, 6);

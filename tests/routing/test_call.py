@@ -113,6 +113,25 @@ def test_every_answer_can_be_said_in_one_command():
 
 
 @pytest.mark.parametrize(("dialled", "number"), [
+    ("115", "115"), ("116117", "116117"), ("+49115", "115"), ("19222", "+493019222"),
+])
+def test_a_short_number_goes_out_as_it_is(dialled, number):
+    given = answers(person(21)).answer(from_anna(dialled)).variables
+    assert given["pbx_dial"].endswith(f"sofia/gateway/musterbau-1/{number}")
+
+
+@pytest.mark.parametrize("dialled", ["11833", "+4911833"])
+def test_directory_enquiries_cost_and_are_barred(dialled):
+    given = answers(person(21)).answer(from_anna(dialled)).variables
+    assert (given["pbx_step"], given["pbx_prompt"]) == ("announce", "number-barred")
+
+
+def test_an_extension_of_the_company_goes_before_a_short_number():
+    given = answers(person(21), replace(person(22), extension="115")).answer(from_anna("115")).variables
+    assert "bernd-desk" in given["pbx_dial"]
+
+
+@pytest.mark.parametrize(("dialled", "number"), [
     ("01715550100", "+491715550100"), ("+491715550100", "+491715550100"), ("00491715550100", "+491715550100"),
     ("5550199", "+49305550199"), ("0305550199", "+49305550199"),
 ])

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import gevent
 
 from operations.story_report import proves
+from tests.scenarios.outside import hears_an_announcement
+from tests.scenarios.settings import set_to
 from tests.scenarios.stage import Sound, Stage
 
 TALK_S = 1.0        # what is said has a length
@@ -85,3 +87,20 @@ def test_busy_without_forward_and_mailbox_is_busy(stage: Stage) -> None:
         david.wait_for_ring().reject(486)
         call.wait_for("ended", timeout_s=15)
         assert (call.end_cause, call.sip_status) == ("USER_BUSY", 486)
+
+
+@proves("O1", "O3", "C1")
+def test_short_numbers_go_out_as_they_are_dialled_and_directory_enquiries_are_barred(stage: Stage) -> None:
+    anna, carrier = stage.telephones["anna"].register(), stage.telephones.carrier
+    for dialled in ("115", "116117"):
+        call = anna.dial(dialled)
+        outside = carrier.wait_for_ring()
+        assert (outside.number, outside.shown_number) == (dialled, "+49305550021")
+        call.hangup()
+        outside.wait_for("ended")
+    for dialled in ("11833", "+4911833"):
+        assert hears_an_announcement(anna.dial(dialled)).end_cause == "OUTGOING_CALL_BARRED"
+    assert carrier.stays_silent()
+    with set_to(stage, "speed_dials", "anna", entries=[{"code": "07", "number": "116 117", "label": "Arzt"}]):
+        anna.dial("*8007")
+        assert carrier.wait_for_ring().number == "116117"

@@ -13,7 +13,10 @@ from shared.dialling import (
     UndiallableError,
     dial_string,
     is_emergency,
+    is_short_for_outside,
     number_class,
+    short_form,
+    short_number,
     showable_name,
 )
 from shared.phone_number import InvalidNumber, PhoneNumber, number_prefix
@@ -148,3 +151,39 @@ def test_number_classes_seen_from_elsewhere(e164: str, country: str, expected: s
 ])
 def test_emergency_numbers_are_the_countrys_and_two_everywhere(dialled: str, country: str, expected: bool) -> None:
     assert is_emergency(dialled, country) is expected
+
+
+@pytest.mark.parametrize(("digits", "country", "stored", "its_class"), [
+    ("115", "DE", "+49115", "national"), ("116117", "DE", "+49116117", "national"),
+    ("116116", "DE", "+49116116", "national"), ("11833", "DE", "+4911833", "premium"),
+    ("1450", "AT", "+431450", "national"), ("118218", "FR", "+33118218", "premium"),
+])
+def test_short_numbers_of_a_country_are_dialled_as_they_are(
+    digits: str, country: str, stored: str, its_class: str,
+) -> None:
+    assert short_number(digits, country) == stored
+    assert short_form(stored, country) == digits
+    assert number_class(stored, country) is NumberClass(its_class)
+    assert PhoneNumber.parse(digits, country, "30").e164 == stored
+    assert is_short_for_outside(digits, country)
+
+
+@pytest.mark.parametrize(
+    "digits", ["112", "110", "22", "4711", "1", "555", "22044", "0115", "+49115", "116118", "１１５", ""])
+def test_emergency_numbers_extensions_and_texts_are_no_short_numbers(digits: str) -> None:
+    assert short_number(digits, "DE") == ""
+    assert not is_short_for_outside(digits, "DE")
+
+
+def test_only_short_numbers_have_a_short_form_and_only_at_home() -> None:
+    for number in ("+493055500021", "+491715550123", "+4930115"):
+        assert short_form(number, "DE") == ""
+    assert short_form("+49115", "AT") == ""
+    assert number_class("+49115", "AT") is NumberClass.INTERNATIONAL
+    assert number_class("+4911833", "AT") is NumberClass.PREMIUM
+
+
+def test_the_ambulance_for_the_sick_is_the_one_of_the_place() -> None:
+    assert is_short_for_outside("19222", "DE")
+    assert PhoneNumber.parse("19222", "DE", "30").e164 == "+493019222"
+    assert not is_short_for_outside("19222", "AT")

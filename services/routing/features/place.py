@@ -13,7 +13,7 @@ from services.routing.facts import Company
 from services.routing.features.words import Refused, Scope, Whose
 from services.routing.rungs.barring import may_be_dialled
 from shared.database import Transaction
-from shared.dialling import is_emergency, number_class
+from shared.dialling import is_emergency, is_short_for_outside, number_class
 from shared.phone_number import InvalidNumber, PhoneNumber, number_prefix
 
 # NO KEY UPDATE: rows that merely refer to the owner, a call that ends just now for one, need not wait.
@@ -67,7 +67,7 @@ class Place:
             raise Refused("target_is_emergency", "an emergency number is no target for calls", field)
         if dialled and text == self.extension:
             raise Refused("target_is_own", "calls cannot be sent to oneself", field)
-        if _looks_like_an_extension(text):
+        if _looks_like_an_extension(text) and not self._is_short_and_nobodys(text):
             self.subscriber_with(text, field)
             return text
         number = self.number(text, field, error="target_invalid")
@@ -97,6 +97,9 @@ class Place:
         self.must_be_allowed(number, field)
         return number
 
+    def _is_short_and_nobodys(self, digits: str) -> bool:
+        return is_short_for_outside(digits, self.country) and self._owner_of(digits) is None
+
     def number(self, entered: str, field: str, *, error: str = "number_invalid") -> str:
         """Any usual form -> E.164."""
         try:
@@ -112,14 +115,18 @@ class Place:
             raise Refused("prefix_invalid", f"{field}: {invalid.rule}", field) from invalid
 
     def subscriber_with(self, extension: str, field: str) -> int:
+        found = self._owner_of(extension)
+        if found is None:
+            raise Refused("target_unknown", f"nobody has the extension {extension}", field,
+                          "outside numbers begin with 0 or +")
+        return found
+
+    def _owner_of(self, extension: str) -> int | None:
         found = self.tx.row(
             "SELECT subscriber_id FROM directory.subscribers"
             " WHERE company_id = :company_id AND extension = :extension",
             company_id=self.whose.company_id, extension=extension)
-        if found is None:
-            raise Refused("target_unknown", f"nobody has the extension {extension}", field,
-                          "outside numbers begin with 0 or +")
-        return int(found.subscriber_id)
+        return int(found.subscriber_id) if found else None
 
     def is_of_the_company(self, number: str) -> bool:
         return self.tx.row(
