@@ -205,12 +205,12 @@ class Answers:
 
     def _incoming(self, caller: Caller, dialled: Dialled, found: Found) -> Decision:
         last_call = found.called_site.last_emergency_call if found.called_site else None
-        if found.owner_id is None and last_call is None:
+        if found.owner_id is None and last_call is None and found.nobody is None:
             step = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
             return Decision(step, "number", (Looked("company", "number", (("owner", None),), "decided", decides=True),))
         return decide(CallFacts(
             now=self.now(), company=found.company, caller=caller, callee_id=found.owner_id, people=found.people,
-            owners=found.owners, dialled=dialled.number, called_site=found.called_site,
+            owners=found.owners, dialled=dialled.number, called_site=found.called_site, nobody=found.nobody,
         ))
 
     def _with_lamp(self, dialled: Dialled, found: Found, *, plain: bool) -> Dialled:

@@ -26,8 +26,9 @@ RECALLED = Counter("pbx_routing_recalled_total", "Calls decided with last known 
 DATABASE_AWAY = Gauge("pbx_routing_database_away", "1 while calls are decided with last known facts")
 
 _SQL = (
-    "SELECT routing.call_facts(:device, :acting, :company, :trunk, :dialled, :number, :caller,"
-    " :lamp_extension, :lamp_position, :lamp_key)::text AS facts"
+    "SELECT coalesce(routing.call_facts(:device, :acting, :company, :trunk, :dialled, :number, :caller,"
+    " :lamp_extension, :lamp_position, :lamp_key),"
+    " routing.nobodys_facts(:device, :acting, :company, :trunk, :number))::text AS facts"
 )
 _LATE_LIMIT_S = 2.0
 _MISSES_MEAN_AWAY = 3

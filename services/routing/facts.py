@@ -15,6 +15,8 @@ from shared.barring import Range
 from shared.schedule import ALWAYS, NO_NIGHT_SERVICE, NightService, Times
 
 MOST_REDIRECTIONS = 5  # R12
+MAILBOX = "mailbox:"
+"""Before an extension, in the target of night service: the mailbox there, and no telephone (G6)."""
 RING_S = 5  # R2: one ring
 NETWORK_RING_LIMIT_S = 120
 CALL_BACK_WITHIN = timedelta(minutes=60)  # N5
@@ -278,6 +280,8 @@ class CallFacts:
     handed_out_by: HandedOutBy | None = None
     called_site: Site | None = None
     """Set when what was dialled from outside is the main number of this site (N5)."""
+    nobody: Subscriber | None = None
+    """While callee_id is None: stands for whoever would have the number of a site that was dialled."""
     callee: Subscriber = field(init=False, repr=False, compare=False)
     """Whose ladder it is; not to be asked for while callee_id is None."""
 

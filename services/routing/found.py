@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,8 @@ _NO_RANGES: Mapping[str, tuple[Range, ...]] = {}
 
 
 def found_in(facts: Json) -> Found:
+    if "night_target" in facts:
+        return _nobodys_number(facts)
     company = facts["company"]
     company_rules = _lists(company["rules"])
     profiles = _profiles(facts["barring"])
@@ -45,6 +48,7 @@ def found_in(facts: Json) -> Found:
         for row in facts["people"]
     }
     called_site = sites.get(facts["called_site"])
+    nobody = _nobody(called_site, profiles) if called_site and facts["owner"] is None else None
     return Found(
         company=Company(
             company["id"], company["domain"], tuple(company["trunks"] or ()), frozenset(company["classes"]),
@@ -56,8 +60,25 @@ def found_in(facts: Json) -> Found:
         lamp_owner_id=facts["lamp_owner"],
         caller_name=facts["caller_name"] or "",
         called_site=called_site.site if called_site else None,
-        from_mobile=bool(facts["from_mobile"]),
+        from_mobile=bool(facts["from_mobile"]), nobody=nobody,
     )
+
+
+def _nobodys_number(facts: Json) -> Found:
+    """What routing.nobodys_facts returned (migrations, 0022): the facts of a call to the night target, seen from the
+    number's own site."""
+    of_target = found_in(facts["target"])
+    owners = dict(of_target.owners)
+    if of_target.owner_id is not None:
+        owners[facts["night_target"]] = of_target.owner_id
+    return replace(of_target, owner_id=None, owners=owners,
+                   nobody=_nobody(_SiteFound(facts["site"]), _profiles(facts["barring"])))
+
+
+def _nobody(of_site: _SiteFound, profiles: Profiles) -> Subscriber:
+    """Stands for whoever would have the number: his site's settings, and none of his own."""
+    forwarded = profiles.get(of_site.barring_profile_id or 0, _NO_RANGES).get("forwarded", ())
+    return Subscriber(0, "", site=of_site.site, shown_number=of_site.site.main_number, barring_forwarded=forwarded)
 
 
 class _SiteFound:

@@ -87,6 +87,8 @@ LADDER: tuple[Rung, ...] = (
 )
 # Whoever is called back from an emergency centre rings, whatever he has switched on; in circles goes no call.
 EMERGENCY_CALL_BACK = (LADDER[0], LADDER[-1])
+NOBODYS = (LADDER[4],)
+"""What is asked about a number of a site that nobody has: night service (G6)."""
 
 _WHEN = {outcome: f"when {outcome.value.replace('_', ' ')}" for outcome in Outcome}
 
@@ -125,18 +127,25 @@ def _arrives(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
     if called_back is not None:
         back = facts.calling_back(called_back)
         trace.note("emergency call-back", "rings first", back)
-        first = _climb(back, trace)
+        first = _up(back, trace)
         if facts.callee_id in (None, called_back):
             return first
         if isinstance(first[0], Ring):
-            otherwise = _climb(facts, trace)[0]
+            otherwise = _up(facts, trace)[0]
             return replace(first[0], ring_timeout_s=CALL_BACK_RING_S, busy=otherwise, no_answer=otherwise,
                            not_reachable=otherwise), first[1]
     if facts.callee_id is None:
+        if facts.nobody is not None and facts.dialled:
+            for_nobody = replace(facts.nobody, extension=facts.dialled, main_number=facts.dialled)
+            of_night = _climb(replace(
+                facts, callee_id=for_nobody.subscriber_id, nobody=None, called_site=None,
+                people={**facts.people, for_nobody.subscriber_id: for_nobody}), trace, NOBODYS)
+            if of_night is not None:
+                return of_night
         announcement = Announce("number-not-assigned", "de", "UNALLOCATED_NUMBER", "unknown_number")
         trace.append(Looked("company", "number", (("owner", None),), "decided", decides=True))
         return announcement, "number"
-    return _climb(facts, trace)
+    return _up(facts, trace)
 
 
 def caller_called_back(facts: CallFacts) -> int | None:
@@ -147,9 +156,15 @@ def caller_called_back(facts: CallFacts) -> int | None:
     return last.subscriber_id if timedelta() <= facts.now - last.called_at <= CALL_BACK_WITHIN else None
 
 
-def _climb(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
+def _up(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
+    decided = _climb(facts, trace, EMERGENCY_CALL_BACK if facts.caller.calls_back_an_emergency_call else LADDER)
+    assert decided is not None  # the last rung always answers
+    return decided
+
+
+def _climb(facts: CallFacts, trace: _Trace, rungs: tuple[Rung, ...]) -> tuple[Step, str] | None:
     place, sent_on = facts.callee.extension, len(facts.redirections)
-    for _, name, asks in EMERGENCY_CALL_BACK if facts.caller.calls_back_an_emergency_call else LADDER:
+    for _, name, asks in rungs:
         saw, wishes = asks(facts)
         trace.append(Looked(place, name, saw, "passed", sent_on))
         if wishes:
@@ -158,13 +173,13 @@ def _climb(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
             trace[line] = Looked(place, name, saw, account, sent_on, step is not None)
             if step is not None:
                 return step, name
-    raise AssertionError("the last rung always answers")
+    return None
 
 
 def _climb_once(facts: CallFacts, trace: _Trace) -> tuple[Step, str]:
     met = (facts.callee.subscriber_id, frozenset([before.place for before in facts.redirections]))
     if met not in trace.climbed:
-        trace.climbed[met] = _climb(facts, trace)
+        trace.climbed[met] = _up(facts, trace)
     return trace.climbed[met]
 
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from services.routing.facts import MOST_REDIRECTIONS, CallerRule, Company, Intercept, Site, Subscriber
+from services.routing.facts import MAILBOX, MOST_REDIRECTIONS, CallerRule, Company, Intercept, Site, Subscriber
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -44,6 +44,8 @@ class Found:
     """Asked by a device that is an integrated mobile, in a company that has switched those on (N8)."""
     called_site: Site | None = None
     """Asked from outside, by the main number of this site."""
+    nobody: Subscriber | None = None
+    """Asked from outside, by a number of a site that nobody has: whose settings hold for it are the site's."""
 
 
 class Bounded(OrderedDict[Key, Value], Generic[Key, Value]):
@@ -141,6 +143,7 @@ class Memory:
         return company_id, None
 
     def _owner(self, company_id: int, dialled: str) -> int | None:
+        dialled = dialled.removeprefix(MAILBOX)
         owner_id = self._owners.get((company_id, dialled))
         person = self._people.get(owner_id or 0)
         if person is None or dialled not in (person[1].extension, *person[1].numbers):

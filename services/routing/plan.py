@@ -44,7 +44,7 @@ class TrunkLeg:
     number: str
     shown_number: str
     subscriber_id: int
-    """In whose name, and at whose cost."""
+    """In whose name, and at whose cost. 0: nobody's; an emergency call, or one to a number that nobody has."""
     confirm: bool = False
     """R8: whoever answers must press 1 before he has the call."""
     withheld: bool = False

@@ -41,7 +41,7 @@ def trunk_leg(
     leg: TrunkLeg, company_id: int, domain: str, redirections: tuple[Redirection, ...], outside: Outside,
     more: Mapping[str, str],
 ) -> Leg:
-    """domain: of our numbers where the trunk names none. A leg in nobody's name is an emergency call."""
+    """domain: of our numbers where the trunk names none. Of a number that is no E.164 one nothing is counted: 112."""
     trunk = outside.trunk(leg.trunk) or Trunk(leg.trunk)
     if not trunk.domain:
         trunk = replace(trunk, from_domain=domain)
@@ -50,10 +50,10 @@ def trunk_leg(
         **shown_variables(trunk, leg.shown_number, withheld=leg.withheld),
         **forwarded_variables(trunk, redirections, number),
     }
-    if leg.subscriber_id:
+    if leg.number.startswith("+"):
         limits = outside.limits_of(company_id)
         variables |= {
-            "pbx_leg_subscriber": str(leg.subscriber_id),
+            **({"pbx_leg_subscriber": str(leg.subscriber_id)} if leg.subscriber_id else {}),
             "pbx_leg_cents": str(cents_of(limits, leg)),
             # Told to the leg itself, so that it holds whatever becomes of us (switch_channel.c,
             # switch_channel_execute_on; mod_dptools.c, sched_hangup_function).

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.routing.directory import Directory
+from services.routing.directory import Directory, Unknown
 from services.routing.facts import (
     Assistant,
     CallerRule,
@@ -29,7 +29,7 @@ SITE_NUMBER = "+49305557000"
 LEG = "0b0f9b0a-7f3b-4c42-9d3d-0d1f3f9d2a11"
 
 TABLES = ("call_settings", "simultaneous_numbers", "speed_dials", "call_rules", "intercepts", "site_settings",
-          "executives", "emergency_calls", "barring_profiles")
+          "executives", "emergency_calls", "barring_profiles", "forwardings")
 
 
 @pytest.fixture
@@ -249,3 +249,47 @@ def test_a_companys_own_codes_and_who_calls_from_an_integrated_mobile(sql, look_
     finally:
         owner_sql("UPDATE directory.devices SET is_mobile = false; DELETE FROM routing.feature_codes;"
                   "UPDATE directory.companies SET mobile_integration = false")
+
+
+@pytest.fixture
+def pool(owner_sql):
+    owner_sql("INSERT INTO directory.number_pools (company_id, site_id, first_number, last_number)"
+              " VALUES (701, 7011, '+49305557000', '+49305557099'), (702, 7021, '+4940555700', '+4940555799')")
+    yield
+    owner_sql("DELETE FROM directory.number_pools WHERE company_id IN (701, 702)")
+
+
+def from_outside(number: str, trunk: str | None = "amsel-1") -> Asked:
+    return Asked(trunk=trunk, dialled=number, dialled_number=number, caller_number="+491715550100")
+
+
+@pytest.mark.parametrize("target", ["24", "mailbox:24"])
+@pytest.mark.parametrize("number", [SITE_NUMBER, "+49305557099", "+49305557050"])
+def test_a_number_of_the_site_that_nobody_has_brings_its_night_target(sql, look_up, pool, target, number):
+    sql("site_settings", site_id=7011, night_target=target, night_by_hand=True, night_by_hand_at="2026-08-12 11:30Z")
+    sql("forwardings", subscriber_id=70124, kind="busy", target="25")
+    found = look_up(from_outside(number))
+    assert (found.owner_id, found.owners[target]) == (None, 70124)
+    assert {70124, 70125} <= set(found.people)
+    assert (found.nobody.site.site_id, found.nobody.site.night.target) == (7011, target)
+    assert found.nobody.shown_number == SITE_NUMBER
+    assert found.company.trunks == ("amsel-1", "amsel-2")
+
+
+def test_without_night_service_such_a_number_is_nobodys_all_the_same(look_up, pool):
+    found = look_up(from_outside("+49305557099"))
+    assert (found.owner_id, found.people, found.nobody.site.night) == (None, {}, NightService())
+
+
+@pytest.mark.parametrize("asked", [
+    from_outside("+49305557100"), from_outside("+49305556999"), from_outside("+4930555709"),
+    from_outside("+493055570991"), from_outside("+49305557099", trunk="somebody-elses"),
+    from_outside("+4940555700"), Asked(device_id="nobody-21", dialled="99", dialled_number="+49305557099"),
+])
+def test_what_lies_in_no_pool_or_comes_over_another_trunk_is_unknown(look_up, pool, asked):
+    with pytest.raises(Unknown):
+        look_up(asked)
+
+
+def test_somebodys_number_has_nobody_to_stand_for_it(look_up, pool):
+    assert look_up(FROM_OUTSIDE).nobody is None

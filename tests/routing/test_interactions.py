@@ -19,9 +19,10 @@ from services.routing.facts import (
     Intercept,
     InterceptAction,
     Mailbox,
+    Subscriber,
 )
 from services.routing.ladder import decide
-from services.routing.plan import Onward, Ring, Splash, landing, splashes
+from services.routing.plan import Onward, Ring, Splash, ToMailbox, TrunkLeg, landing, splashes
 from shared.barring import Range
 from shared.schedule import Hours, NightService, Times
 from tests.routing.build import ANNA, BERLIN, NOON, OUTSIDE, WITHHELD, forward, incoming, person
@@ -164,6 +165,44 @@ def test_an_enterprise_rule_rejects_before_night_service_takes_the_call():
 
 
 # ----- night service (G6)
+
+
+FREE = "+49305550099"
+
+
+def to_nobody(night, *people, caller=OUTSIDE, **more):
+    nobody = Subscriber(0, "", site=replace(BERLIN, night=night), shown_number=BERLIN.main_number, **more)
+    return replace(incoming(*people, caller=caller), callee_id=None, dialled=FREE, nobody=nobody)
+
+
+def test_at_night_a_number_that_nobody_has_goes_to_the_target():
+    decision = decide(to_nobody(NIGHT_TO_DAVID.night, person(24, site=NIGHT_TO_DAVID)))
+    step, redirections = landing(decision.step)
+    assert step.legs[0].device_id == "david-desk"
+    assert [(one.place, one.number) for one in redirections] == [(FREE, FREE)]
+    assert decision.rung == "night service"
+
+
+def test_to_a_number_outside_it_shows_the_sites_number_and_keeps_to_its_barring():
+    night = NightService("+491715550199", by_hand=True, by_hand_at=NOON)
+    ring = landing(decide(to_nobody(night, person(24))).step)[0]
+    assert ring.legs == (TrunkLeg("musterbau-1", "+491715550199", BERLIN.main_number, 0),)
+    barred = decide(to_nobody(night, person(24), barring_forwarded=(Range("+49171", False),)))
+    assert barred.step.prompt == "number-not-assigned"
+
+
+@pytest.mark.parametrize("night", [NightService(), NightService("24"), NightService("mailbox:77", by_hand=True)])
+def test_by_day_or_without_a_target_it_is_not_assigned(night):
+    assert decide(to_nobody(night, person(24))).step.prompt == "number-not-assigned"
+
+
+@pytest.mark.parametrize("callee", [22, 24])
+def test_a_mailbox_as_night_target_takes_the_call_and_rings_nowhere(callee):
+    site = replace(BERLIN, night=NightService("mailbox:24", by_hand=True, by_hand_at=NOON))
+    facts = incoming(person(callee, site=site), person(24, site=site), caller=OUTSIDE)
+    facts = replace(facts, owners={**facts.owners, "mailbox:24": 24})
+    assert decide(facts).step == ToMailbox(24, "24", "de", "night")
+    assert decide(replace(facts, caller=ANNA)).rung == "devices"
 
 
 def test_night_service_is_stronger_than_do_not_disturb():

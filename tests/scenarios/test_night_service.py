@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from operations.story_report import proves
-from tests.scenarios.settings import MOBILE, registered, set_to
+from tests.scenarios.settings import MOBILE, in_the_log, registered, set_to
 from tests.scenarios.stage import Stage
+
+BERLIN = "+49305550000"
+ON_CALL = "+491715550199"
 
 
 @proves("G6")
@@ -32,6 +35,44 @@ def test_night_service_comes_before_do_not_disturb(stage: Stage) -> None:
         call = telephones.carrier.dial("+49305550022", from_number=MOBILE)
         telephones["david"].wait_for_ring().answer()
         call.wait_for("answered").hangup()
+
+
+@proves("G6")
+def test_at_night_numbers_of_the_site_that_nobody_has_go_to_the_target_too(stage: Stage) -> None:
+    telephones = registered(stage)
+    with stage.database.platform() as tx:
+        free = tx.one("SELECT p.last_number AS number FROM directory.number_pools p JOIN directory.sites t"
+                      " ON t.site_id = p.site_id WHERE t.company_id = :c AND t.name = 'Berlin' ORDER BY 1 DESC LIMIT 1",
+                      c=stage.company_id()).number
+    for number in (BERLIN, free):
+        assert telephones.carrier.dial(number, from_number=MOBILE).wait_for(
+            "ended", timeout_s=15).end_cause == "UNALLOCATED_NUMBER"
+    with set_to(stage, "night_service", "site", target="24"), set_to(stage, "night_service", "site", by_hand=True):
+        for number in (BERLIN, free):
+            call = telephones.carrier.dial(number, from_number=MOBILE)
+            ringing = telephones["david"].wait_for_ring()
+            assert f"sip:{number}@" in ringing.diversion[0]
+            ringing.answer()
+            call.wait_for("answered").hangup()
+            call.wait_for("ended")
+    with set_to(stage, "night_service", "site", target=ON_CALL), \
+            set_to(stage, "night_service", "site", by_hand=True):
+        telephones.carrier.dial(free, from_number=MOBILE)
+        assert telephones.carrier.wait_for_ring().shown_number == BERLIN
+
+
+@proves("G6", "V1")
+def test_at_night_a_mailbox_takes_the_calls_and_no_telephone_rings(stage: Stage) -> None:
+    telephones = registered(stage)
+    with set_to(stage, "night_service", "site", target="mailbox:24"), \
+            set_to(stage, "night_service", "site", by_hand=True):
+        for number in ("+49305550022", "+49305550024", BERLIN):
+            call = telephones.carrier.dial(number, from_number=MOBILE)
+            call.wait_for("answered").hangup()
+            call.wait_for("ended")
+        assert telephones["david"].stays_silent()
+        assert telephones["bernd"].stays_silent()
+        in_the_log(stage, "bernd", "night service")
 
 
 def _rings(stage: Stage, who: str) -> None:

@@ -124,7 +124,8 @@ def _sent_there(tx: Transaction, company_id: int, subscriber_id: int, places: li
                UNION ALL
                SELECT 'night service of ' || t.name FROM routing.site_settings g
                JOIN directory.sites t ON (t.company_id, t.site_id) = (g.company_id, g.site_id)
-               WHERE g.company_id = :company_id AND g.night_target = ANY (:places)
+               WHERE g.company_id = :company_id AND (g.night_target = ANY (:places)
+                     OR substr(g.night_target, 9) = ANY (:places) AND g.night_target LIKE 'mailbox:%')
                UNION ALL
                SELECT coalesce('intercept of ' || s.extension, 'intercept of ' || t.name) FROM routing.intercepts i
                LEFT JOIN directory.subscribers s ON (s.company_id, s.subscriber_id) = (i.company_id, i.subscriber_id)

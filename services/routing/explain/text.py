@@ -8,6 +8,7 @@ from typing import Any
 
 from services.routing.explain.privacy import OUTGOING
 from services.routing.explain.way import RESULTS
+from services.routing.facts import MAILBOX
 
 Account = Mapping[str, Any]
 Node = Mapping[str, Any]
@@ -67,12 +68,17 @@ def _calendar(calendar: Mapping[str, Any]) -> str:
     return f"site {calendar['site']}, {calendar['time_zone']}, {day}"
 
 
+def _target(target: str) -> str:
+    return f"the mailbox of {target.removeprefix(MAILBOX)}" if target.startswith(MAILBOX) else target
+
+
 def _night(night: Mapping[str, Any] | None) -> Iterator[str]:
     if night is None:
         return
     how = "by hand" if night["by"] == "hand" else "by its schedule"
     until = f" until {_when(night['until'])}" if night["until"] else ""
-    yield f"Night service of the site: {'on' if night['on'] else 'off'} {how}{until}; its target is {night['target']}."
+    state = "on" if night["on"] else "off"
+    yield f"Night service of the site: {state} {how}{until}; its target is {_target(night['target'])}."
 
 
 # ----- the ladder

@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from services.routing.facts import Site
+from services.routing.facts import MAILBOX, Site
 from services.routing.features.base import Access, Actor, Feature
 from services.routing.features.place import Place
 from services.routing.features.words import Refused, Scope, Whose
@@ -22,7 +22,8 @@ SWITCHERS = ("administrators", "everybody", "listed")
 
 class NightService(Schema):
     target = Target(load_default=None, allow_none=True, metadata={
-        "description": "where calls from outside to any number of the site go at night; calls to it itself ring there"})
+        "description": "where calls from outside to any number of the site go at night: an extension, a number, or"
+                       " `mailbox:21` for the mailbox of 21; calls to it itself ring there"})
     scheduled = Switch(load_default=False, metadata={"description": "the times below say when it is night"})
     times = fields.Nested(times.Times, load_default=lambda: times.shown({}))
     by_hand = Switch(load_default=None, allow_none=True, metadata={
@@ -63,7 +64,7 @@ def _by_hand(row: Row) -> bool | None:
 
 def _settle(place: Place, new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
     if new["target"] is not None:
-        new["target"] = place.target(new["target"], "target", kept={old["target"]})
+        new["target"] = _target(place, new["target"], old["target"])
     elif new["by_hand"] or new["scheduled"]:
         raise Refused("target_missing", "there is no target yet for the calls of the night", "target",
                       "send the target with it")
@@ -78,6 +79,19 @@ def _settle(place: Place, new: dict[str, Any], old: dict[str, Any]) -> dict[str,
         raise Refused("switchers_missing", "nobody is listed who may switch", "switchers",
                       "send their extensions with it")
     return new
+
+
+def _target(place: Place, entered: str, kept: str | None) -> str:
+    text = entered.strip()
+    if not text.startswith(MAILBOX) or text == kept:
+        return place.target(text, "target", kept={kept})
+    extension = text.removeprefix(MAILBOX).strip()
+    subscriber_id = place.subscriber_with(extension, "target")
+    if place.tx.row("SELECT 1 AS there FROM voicemail.mailbox_routing"
+                    " WHERE company_id = :company_id AND subscriber_id = :id",
+                    company_id=place.whose.company_id, id=subscriber_id) is None:
+        raise Refused("target_unknown", f"{extension} has no mailbox", "target")
+    return f"{MAILBOX}{extension}"
 
 
 def _write(tx: Transaction, whose: Whose, new: dict[str, Any], old: dict[str, Any]) -> None:
