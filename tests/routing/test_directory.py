@@ -245,4 +245,4 @@ def test_the_switch_alone_is_told_no_trunk_that_it_does_not_have(database, owner
         owner_sql("UPDATE directory.trunks SET host = NULL WHERE name = 'amsel-2'")
         assert trunks() == []
     finally:
-        owner_sql("UPDATE directory.trunks SET host = 'two.example', enabled = true WHERE company_id = 701")
+        owner_sql("UPDATE directory.trunks SET host = 'one.example', enabled = true WHERE company_id = 701")

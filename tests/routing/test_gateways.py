@@ -56,7 +56,7 @@ def trunks(owner_sql: Sql) -> Iterator[Sql]:
     owner_sql("UPDATE directory.trunks SET host = '192.0.2.10' WHERE company_id = 701")
     yield owner_sql
     owner_sql("DELETE FROM directory.trunks WHERE company_id = 701 AND name NOT IN ('amsel-1', 'amsel-2')")
-    owner_sql("UPDATE directory.trunks SET host = NULL, port = 5060, enabled = true, password = NULL,"
+    owner_sql("UPDATE directory.trunks SET host = 'one.example', port = 5060, enabled = true, password = NULL,"
               " register = false, diversion_style = 'diversion' WHERE company_id = 701")
     owner_sql("DELETE FROM routing.call_limits")
 
