@@ -65,7 +65,7 @@ from services.routing.plan import (
     landing,
     splashes,
 )
-from services.routing.plan_state import NotAPlan, Travelling, from_variable
+from services.routing.plan_state import NotAPlan, Travelling, from_variable, rang_at
 from services.routing.question import Question, WhatNext
 from services.routing.ringing import Ringing
 from services.routing.trunk_legs import NothingKnown, Outside
@@ -172,7 +172,7 @@ class Answers:
             decision = route(OutgoingFacts(
                 now=self.now(), company=found.company, subscriber=found.caller, caller=caller, dialled=dialled,
                 owner_id=dialled.lamp_owner_id if dialled.is_lamp else found.owner_id,
-                people=found.people, owners=found.owners, code=code,
+                people=found.people, owners=found.owners, code=code, handed_on_by=_handed_on_by(question),
             ))
         return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)
 
@@ -247,6 +247,8 @@ class Answers:
             question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections)
         variables = commands.variables_for(
             travelling, exported=question.exported, outside=self.outside, answered=question.answered)
+        if handed_on_by := _handed_on_by(question):
+            variables["pbx_handed_on"] = ",".join(sorted(handed_on_by))
         if question.hops_left > _MOST_HOPS and variables["pbx_step"] in _RINGS:
             variables["max_forwards"] = str(_MOST_HOPS)
         caller_id = caller.subscriber_id
@@ -321,6 +323,11 @@ def _as_chosen(question: Question, found: Found) -> Found:
     if found.caller is None or question.shown_number not in found.caller.numbers:
         return found
     return replace(found, caller=replace(found.caller, shown_number=question.shown_number))
+
+
+def _handed_on_by(question: Question) -> frozenset[str]:
+    """Told on the leg itself, so that it holds however often he is transferred."""
+    return question.handed_on | rang_at(question.plan)
 
 
 def _site_number(question: Question, found: Found | None) -> str:

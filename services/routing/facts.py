@@ -282,6 +282,8 @@ class CallFacts:
     """Set when what was dialled from outside is the main number of this site (N5)."""
     nobody: Subscriber | None = None
     """While callee_id is None: stands for whoever would have the number of a site that was dialled."""
+    handed_on_by: frozenset[str] = frozenset()
+    """Extensions at which the call was answered before somebody transferred it here."""
     callee: Subscriber = field(init=False, repr=False, compare=False)
     """Whose ladder it is; not to be asked for while callee_id is None."""
 
@@ -293,7 +295,7 @@ class CallFacts:
         """The same call at the next one's ladder, where it comes as from its caller, not from a group."""
         return CallFacts(
             self.now, self.company, self.caller, callee_id, self.people, self.owners, dialled,
-            (*self.redirections, redirection))
+            (*self.redirections, redirection), handed_on_by=self.handed_on_by)
 
     def calling_back(self, callee_id: int) -> CallFacts:
         """The same call as one to the site's last emergency caller."""
@@ -361,3 +363,5 @@ class OutgoingFacts:
     people: Mapping[int, Subscriber]
     owners: Mapping[str, int] = field(default_factory=dict)
     code: CodeDialled | None = None
+    handed_on_by: frozenset[str] = frozenset()
+    """Extensions at which the call was answered before somebody transferred it."""

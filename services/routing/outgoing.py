@@ -272,6 +272,7 @@ def _entering_the_ladder(facts: OutgoingFacts, callee_id: int, dialled: str = ""
     return decide(CallFacts(
         now=facts.now, company=facts.company, caller=replace(facts.caller, withheld=withheld), callee_id=callee_id,
         people=facts.people, owners=facts.owners, dialled=dialled or facts.dialled.number or facts.dialled.digits,
+        handed_on_by=facts.handed_on_by,
     ))
 
 

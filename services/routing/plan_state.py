@@ -101,6 +101,15 @@ def from_variable(text: str) -> Travelling:
         raise NotAPlan(str(error)) from error
 
 
+def rang_at(text: str) -> frozenset[str]:
+    """The extensions where a call rang last, by the plan it carries; none without a plan."""
+    try:
+        step = from_variable(text).step if text else None
+    except NotAPlan:
+        return frozenset()
+    return frozenset(leg.extension for leg in step.legs if leg.extension) if isinstance(step, Ring) else frozenset()
+
+
 def _inflated(data: bytes) -> bytes:
     machine = zlib.decompressobj()
     inflated = machine.decompress(data, _LONGEST_BYTES)

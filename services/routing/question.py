@@ -32,6 +32,7 @@ _AREA_CODE = re.compile(r"[0-9]{1,6}")
 _HOPS = re.compile(r"[0-9]{1,3}")
 _UNSAID_HOPS = 70  # what a caller who names none has (RFC 3261, 16.6)
 _EXPORTED = re.compile(r"[A-Za-z0-9_:,-]{1,500}")
+_EXTENSIONS = re.compile(r"[0-9]{2,6}(?:,[0-9]{2,6})*")
 _LANGUAGE = re.compile(r"de|en")
 
 
@@ -83,6 +84,10 @@ class Question:
     shown_number: str = ""
     """O2, for this one call: a number our own service was asked to show."""
     presentation: Presentation = Presentation.AS_SET
+    plan: str = ""
+    """Of a caller somebody transferred: by which plan he got to whoever answered him."""
+    handed_on: frozenset[str] = frozenset()
+    """Of the same: the extensions at which he was answered before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +141,14 @@ def read(channel: Channel) -> Question | WhatNext:
     acting = _matching(_ID, channel.variable("pbx_acting_subscriber"))
     company = _matching(_ID, channel.variable("pbx_company"))
     subscriber = _matching(_ID, channel.variable("pbx_subscriber"))
+    device_id = _matching(_NAME, channel.variable("pbx_device")) or None
+    transferred = bool(company) and context != "public" and not (device_id or acting)
+    handed_on = _matching(_EXTENSIONS, channel.variable("pbx_handed_on")) if transferred else ""
     return Question(
         leg_uuid=leg_uuid,
         dialled=_dialled(destination, lamp or night_lamp, plain_lamp),
         from_trunk=context == "public",
-        device_id=_matching(_NAME, channel.variable("pbx_device")) or None,
+        device_id=device_id,
         subscriber_id=int(subscriber) if subscriber else None,
         acting_subscriber_id=int(acting) if acting else None,
         company_id=int(company) if company and context != "public" else None,
@@ -159,6 +167,8 @@ def read(channel: Channel) -> Question | WhatNext:
         answered=answered, language=language,
         shown_number=_matching(_E164, channel.variable("pbx_shown_number")) if acting else "",
         presentation=_presentation(channel.variable("pbx_presentation")) if acting else Presentation.AS_SET,
+        plan=channel.variable("pbx_plan") or "" if transferred else "",
+        handed_on=frozenset(handed_on.split(",")) if handed_on else frozenset(),
     )
 
 

@@ -18,7 +18,7 @@ from services.routing.ringing import Ringing
 from services.routing.trunk_legs import NothingKnown
 from shared.esl.events import Event
 from shared.schedule import NightService
-from tests.routing.build import COMPANY, forward, person
+from tests.routing.build import BERLIN, COMPANY, forward, person
 
 LEG = "5f0f9b7e-0001-4000-8000-000000000001"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -370,3 +370,22 @@ def test_the_record_tells_who_called_whom_and_what_decided():
 def test_what_cannot_be_dialled_goes_nowhere(dialled):
     given = answers(person(21), person(22)).answer(from_anna(dialled or "-")).variables
     assert (given["pbx_step"], given["pbx_prompt"]) == ("announce", "number-not-assigned")
+
+
+def test_where_a_transferred_caller_was_answered_stays_with_his_leg():
+    """The night target, exempt from night service, hands on what he answered; so does who has it from him."""
+    night = replace(BERLIN, night=NightService("24", by_hand=True, by_hand_at=LONG_AGO))
+    office = answers(*(replace(person(one), site=night) for one in (22, 23, 24)))
+    first = office.answer(from_outside("+493055500022")).variables
+    assert "david-desk" in first["pbx_dial"]
+
+    def transferred(to, **variables):
+        leg = {f"variable_{name}": value for name, value in {"pbx_company": "7", **variables}.items()}
+        return office.answer(asked(to, **{"Caller-Caller-ID-Number": "+491715550100", **leg})).variables
+
+    assert "david-desk" in transferred("22")["pbx_dial"]
+    second = transferred("22", pbx_plan=first["pbx_plan"])
+    assert ("bernd-desk" in second["pbx_dial"], second["pbx_handed_on"]) == (True, "24")
+    third = transferred("23", pbx_plan=second["pbx_plan"], pbx_handed_on="24")
+    assert ("clara-desk" in third["pbx_dial"], third["pbx_handed_on"]) == (True, "22,24")
+    assert "david-desk" in transferred("22", pbx_plan="jnonsense", pbx_handed_on="24;x")["pbx_dial"]

@@ -196,6 +196,16 @@ def test_by_day_or_without_a_target_it_is_not_assigned(night):
     assert decide(to_nobody(night, person(24))).step.prompt == "number-not-assigned"
 
 
+@pytest.mark.parametrize(("target", "handed_on_by", "rings"), [
+    ("24", {"24"}, "bernd-desk"), ("24", {"23", "24"}, "bernd-desk"), ("+493055500024", {"24"}, "bernd-desk"),
+    ("24", {"23"}, "david-desk"), ("24", set(), "david-desk"),
+])
+def test_what_the_night_target_hands_on_is_not_fetched_back(target, handed_on_by, rings):
+    site = replace(BERLIN, night=NightService(target, by_hand=True, by_hand_at=NOON))
+    facts = incoming(person(22, site=site), person(24, site=site), caller=OUTSIDE, handed_on_by=frozenset(handed_on_by))
+    assert rings_at(landing(decide(facts).step)[0]) == [rings]
+
+
 @pytest.mark.parametrize("callee", [22, 24])
 def test_a_mailbox_as_night_target_takes_the_call_and_rings_nowhere(callee):
     site = replace(BERLIN, night=NightService("mailbox:24", by_hand=True, by_hand_at=NOON))

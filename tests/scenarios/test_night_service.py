@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from operations.story_report import proves
 from tests.scenarios.settings import MOBILE, in_the_log, registered, set_to
 from tests.scenarios.stage import Stage
@@ -59,6 +61,24 @@ def test_at_night_numbers_of_the_site_that_nobody_has_go_to_the_target_too(stage
             set_to(stage, "night_service", "site", by_hand=True):
         telephones.carrier.dial(free, from_number=MOBILE)
         assert telephones.carrier.wait_for_ring().shown_number == BERLIN
+
+
+@proves("G6", "R14", "M1")
+@pytest.mark.parametrize("dialled", ["+49305550022", "+49305550024"])
+def test_whoever_takes_the_calls_of_the_night_hands_them_to_colleagues(stage: Stage, dialled: str) -> None:
+    telephones = registered(stage)
+    with set_to(stage, "night_service", "site", target="24"), set_to(stage, "night_service", "site", by_hand=True):
+        customer = telephones.carrier.dial(dialled, from_number=MOBILE)
+        at_night = telephones["david"].wait_for_ring()
+        at_night.answer()
+        customer.wait_for("answered")
+        at_night.transfer("23")
+        handed = telephones["clara"].wait_for_ring()
+        handed.answer()
+        handed.transfer("22")
+        telephones["bernd"].wait_for_ring().answer()
+        assert telephones["david"].stays_silent()
+        customer.hangup()
 
 
 @proves("G6", "V1")
