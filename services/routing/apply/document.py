@@ -117,7 +117,6 @@ class AdditionalNumberPart(Schema):
 class DevicePart(Schema):
     id = Text(required=True, validate=matching(DEVICE_ID, "must be 3 to 32 of a-z, 0-9 and -"))
     label = Text(load_default="", validate=validate.Length(max=80))
-    call_limit = fields.Integer(load_default=2, validate=validate.Range(1, 20))
     mobile = fields.Boolean(load_default=False)
 
 

@@ -59,11 +59,11 @@ def _people(tx: Transaction, company_id: int, state: State) -> None:
         state.put(Kind.NUMBER, (row.number,), {
             "subscriber": row.extension, "main": row.is_main, "ring": row.distinctive_ring})
     for row in tx.rows(
-            "SELECT d.device_id, s.extension, d.label, d.call_limit, d.is_mobile FROM directory.devices d"
+            "SELECT d.device_id, s.extension, d.label, d.is_mobile FROM directory.devices d"
             " JOIN directory.subscribers s ON (s.company_id, s.subscriber_id) = (d.company_id, d.subscriber_id)"
             " WHERE d.company_id = :id ORDER BY d.device_id", id=company_id):
         state.put(Kind.DEVICE, (row.device_id,), {
-            "subscriber": row.extension, "label": row.label, "call_limit": row.call_limit, "mobile": row.is_mobile})
+            "subscriber": row.extension, "label": row.label, "mobile": row.is_mobile})
     for row in tx.rows(
             f"SELECT s.extension, {', '.join(f'm.{name}' for name in MAILBOX_FIELDS)} FROM voicemail.mailboxes m"
             " JOIN directory.subscribers s ON (s.company_id, s.subscriber_id) = (m.company_id, m.subscriber_id)"

@@ -182,8 +182,7 @@ def _subscriber(reading: _Reading, person: Mapping[str, Any], inside: extensions
         if device["mobile"] and not inside.mobile_integration:
             reading.refuse((*path, "devices", at, "mobile"), "needs mobile_integration of the company")
         reading.put(Kind.DEVICE, (device["id"],), {
-            "subscriber": extension, "label": device["label"], "call_limit": device["call_limit"],
-            "mobile": device["mobile"],
+            "subscriber": extension, "label": device["label"], "mobile": device["mobile"],
         }, (*path, "devices", at, "id"))
     if person["mailbox"] is not None:
         _mailbox(reading, person["mailbox"], extension, (*path, "mailbox"))

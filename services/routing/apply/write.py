@@ -259,17 +259,16 @@ def _put_devices(tx: Transaction, company_id: int, domain: str, changes: Sequenc
         for change in changes if change.action is Action.CREATE])
     tx.execute(
         "INSERT INTO directory.devices"
-        " (company_id, device_id, subscriber_id, label, call_limit, is_mobile, sip_ha1,"
-        " lamp_key)"
-        " SELECT p.company_id, w.id, p.subscriber_id, w.label, w.call_limit, w.mobile, w.ha1, w.lamp_key"
+        " (company_id, device_id, subscriber_id, label, is_mobile, sip_ha1, lamp_key)"
+        " SELECT p.company_id, w.id, p.subscriber_id, w.label, w.mobile, w.ha1, w.lamp_key"
         " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS"
-        " w(id text, subscriber text, label text, call_limit int, mobile boolean, ha1 text, lamp_key text)"
+        " w(id text, subscriber text, label text, mobile boolean, ha1 text, lamp_key text)"
         " JOIN directory.subscribers p ON p.company_id = :company_id AND p.extension = w.subscriber",
         company_id=company_id, rows=rows)
     tx.execute(
-        "UPDATE directory.devices d SET subscriber_id = p.subscriber_id, label = w.label, call_limit = w.call_limit,"
+        "UPDATE directory.devices d SET subscriber_id = p.subscriber_id, label = w.label,"
         " is_mobile = w.mobile FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS"
-        " w(id text, subscriber text, label text, call_limit int, mobile boolean)"
+        " w(id text, subscriber text, label text, mobile boolean)"
         " JOIN directory.subscribers p ON p.company_id = :company_id AND p.extension = w.subscriber"
         " WHERE d.company_id = :company_id AND d.device_id = w.id",
         company_id=company_id, rows=_rows((change for change in changes if change.action is Action.CHANGE), "id"))

@@ -136,7 +136,7 @@ def _sent_there(tx: Transaction, company_id: int, subscriber_id: int, places: li
 
 # ----- devices
 
-_DEVICE = ("SELECT d.device_id, d.subscriber_id, d.label, d.call_limit, d.is_mobile AS mobile, c.sip_domain AS domain"
+_DEVICE = ("SELECT d.device_id, d.subscriber_id, d.label, d.is_mobile AS mobile, c.sip_domain AS domain"
            " FROM directory.devices d JOIN directory.companies c ON c.company_id = d.company_id"
            " WHERE d.company_id = :company_id")
 
@@ -165,8 +165,8 @@ def add_device(tx: Transaction, company_id: int, subscriber_id: int, fields: Map
         raise InUse("device_taken", f"{device_id} is not free", "device_id", "choose another id")
     password = new_password()
     tx.execute(
-        "INSERT INTO directory.devices (company_id, device_id, subscriber_id, label, call_limit, is_mobile,"
-        " sip_ha1, lamp_key) VALUES (:company_id, :device_id, :id, :label, :call_limit, :mobile, :ha1, :lamp_key)",
+        "INSERT INTO directory.devices (company_id, device_id, subscriber_id, label, is_mobile,"
+        " sip_ha1, lamp_key) VALUES (:company_id, :device_id, :id, :label, :mobile, :ha1, :lamp_key)",
         company_id=company_id, id=subscriber_id, ha1=sip_ha1(device_id, _domain(tx, company_id), password),
         lamp_key=new_lamp_key(), **fields)
     note(tx, company_id, actor, f"device {device_id}", None, dict(fields), subscriber_id=subscriber_id)
@@ -175,11 +175,11 @@ def add_device(tx: Transaction, company_id: int, subscriber_id: int, fields: Map
 
 def change_device(tx: Transaction, company_id: int, device_id: str, changes: Mapping[str, Any], actor: Actor) -> Row:
     old = device(tx, company_id, device_id)
-    wanted = {name: changes.get(name, old[name]) for name in ("label", "call_limit", "mobile")}
+    wanted = {name: changes.get(name, old[name]) for name in ("label", "mobile")}
     _mobile_is_possible(tx, company_id, wanted["mobile"])
     before, after = differing(old, wanted)
     if after:
-        tx.execute("UPDATE directory.devices SET label = :label, call_limit = :call_limit, is_mobile = :mobile"
+        tx.execute("UPDATE directory.devices SET label = :label, is_mobile = :mobile"
                    " WHERE company_id = :company_id AND device_id = :id", company_id=company_id, id=device_id, **wanted)
         note(tx, company_id, actor, f"device {device_id}", before, after, subscriber_id=old.subscriber_id)
     return device(tx, company_id, device_id)

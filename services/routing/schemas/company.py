@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from services.routing.apply.document import DEVICE_ID, RING, country, mail_address, matching, time_zone
 from services.routing.company.numbers import STATES
-from services.routing.schemas.fields import Switch, Target, Text, WholeNumber
+from services.routing.schemas.fields import Switch, Target, Text
 
 _LANGUAGE = validate.OneOf(["de", "en"])
 _AREA = matching(re.compile("[0-9]{1,6}"), "must be 1 to 6 digits without the leading 0")
@@ -146,7 +146,6 @@ class Gone(Schema):
 
 class DeviceChange(Schema):
     label = Text(0, 80)
-    call_limit = WholeNumber(validate=validate.Range(1, 20))
     mobile = Switch(metadata={"description": "an integrated mobile; needs the company's mobile integration"})
 
 
@@ -154,7 +153,6 @@ class DeviceNew(Schema):
     device_id = fields.String(required=True, validate=matching(DEVICE_ID, "must be 3 to 32 of a-z, 0-9 and -"),
                               metadata={"description": "what it logs in with"})
     label = Text(0, 80, load_default="")
-    call_limit = WholeNumber(load_default=2, validate=validate.Range(1, 20))
     mobile = Switch(load_default=False)
 
 
@@ -163,7 +161,6 @@ class DeviceView(Schema):
     subscriber_id = fields.Integer(required=True)
     domain = fields.String(required=True)
     label = fields.String(required=True)
-    call_limit = fields.Integer(required=True)
     mobile = fields.Boolean(required=True)
 
 
@@ -261,7 +258,7 @@ SUBSCRIBER_NEW_EXAMPLE = {"first_name": "Anna", "last_name": "Berger", "extensio
 GONE_EXAMPLE = {"subscriber_id": 21, "extension": "21", "freed_numbers": ["+49305550021"], "devices": ["anna-desk"],
                 "messages": 3, "still_sent_there": ["forwarding of 22"]}
 DEVICE_EXAMPLE = {"device_id": "anna-desk", "subscriber_id": 21, "domain": "musterbau.example",
-                  "label": "Tischtelefon", "call_limit": 2, "mobile": False}
+                  "label": "Tischtelefon", "mobile": False}
 DEVICE_NEW_EXAMPLE = {"device_id": "anna-desk", "label": "Tischtelefon"}
 PASSWORD_EXAMPLE = {**DEVICE_EXAMPLE, "password": "n7…"}
 TOKEN_EXAMPLE = {**DEVICE_EXAMPLE, "token": "q4…"}
