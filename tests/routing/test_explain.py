@@ -262,6 +262,22 @@ def test_a_number_of_the_company_that_nobody_has_is_explained_as_such(client):
     assert "calls +49305557000" in in_one_piece(client, OUTSIDE, "+49305557000")
 
 
+@pytest.mark.parametrize("called", ["+49305557000", "+49305557055"])
+def test_at_night_such_a_number_is_explained_by_night_service(client, owner_sql, called):
+    owner_sql("INSERT INTO directory.number_pools (company_id, site_id, first_number, last_number)"
+              " VALUES (701, 7011, '+49305557000', '+49305557099')")
+    owner_sql("INSERT INTO routing.site_settings (company_id, site_id, night_target, night_by_hand, night_by_hand_at)"
+              " VALUES (701, 7011, 'mailbox:24', true, now())")
+    try:
+        account = explained(client, OUTSIDE, called)
+        assert (account["rung"], account["callee"], account["plan"]["do"]) == ("night service", None, "mailbox")
+        assert "mailbox of Person 24 (24)" in in_one_piece(client, OUTSIDE, called)
+        assert ask(client, "fremde", caller=OUTSIDE, callee=called).status_code == 404
+    finally:
+        owner_sql("DELETE FROM routing.site_settings WHERE company_id = 701")
+        owner_sql("DELETE FROM directory.number_pools WHERE company_id = 701")
+
+
 def test_an_integrated_mobile_does_not_stand_for_the_telephone_on_the_desk(client, owner_sql):
     owner_sql("INSERT INTO directory.devices (company_id, device_id, subscriber_id, sip_ha1, lamp_key, is_mobile)"
               " VALUES (701, 'a-mobile', 70121, repeat('c', 32), 'mobilemobile', true)")

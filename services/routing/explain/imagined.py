@@ -232,10 +232,12 @@ def _any_number(tx: Transaction, company_id: int, subscriber_id: int) -> str:
 
 
 def _site_of_number(tx: Transaction, company_id: int, number: str) -> Place | None:
-    """Of a number that is the company's and nobody's: free, or the site's own."""
+    """Of a number that is the company's and nobody's: free, in a pool, or the site's own."""
     row = tx.row(
         f"{_SITES} AND (t.main_number = :number OR EXISTS (SELECT FROM directory.numbers n"
-        " WHERE n.company_id = t.company_id AND n.number = :number AND n.site_id = t.site_id))"
+        " WHERE n.company_id = t.company_id AND n.number = :number AND n.site_id = t.site_id)"
+        " OR EXISTS (SELECT FROM directory.number_pools p WHERE p.company_id = t.company_id AND p.site_id = t.site_id"
+        " AND length(p.first_number) = length(:number) AND :number BETWEEN p.first_number AND p.last_number))"
         " ORDER BY t.site_id LIMIT 1", company_id=company_id, number=number)
     return Place(**row) if row else None
 
