@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,6 +43,15 @@ class PhoneNumber:
         country: ISO 3166 two letters; area_code: without its leading 0. Raises InvalidNumber.
         """
         return _parse(text, country, area_code)
+
+    @classmethod
+    def from_carrier(cls, text: str, country: str, *, plain: bool = False) -> PhoneNumber:
+        """text as a carrier gives a number: what parse() takes, and its country code with nothing in front.
+
+        plain: this carrier always gives it so; else 49171… is read so in Germany alone, and 43171… is not.
+        Raises InvalidNumber.
+        """
+        return _from_carrier(text, country, plain)
 
     def national(self) -> str:
         """030 123456"""
@@ -109,3 +119,16 @@ def _parse(text: str, country: str, area_code: str) -> PhoneNumber:
     if not phonenumbers.is_possible_number(parsed):
         raise InvalidNumber("too short or too long for a telephone number")
     return PhoneNumber(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+
+
+@lru_cache(maxsize=16_384)
+def _from_carrier(text: str, country: str, plain: bool) -> PhoneNumber:
+    # An area code may begin as the country code does (0491, Leer): there 491715550123 is a possible number, too.
+    if text.isdecimal() and not text.startswith("0"):
+        code = phonenumbers.country_code_for_region(country)
+        if plain or text.startswith(str(code)):
+            with contextlib.suppress(NumberParseException):
+                parsed = phonenumbers.parse(f"+{text}", None)
+                if phonenumbers.is_valid_number(parsed) or (plain and phonenumbers.is_possible_number(parsed)):
+                    return PhoneNumber(f"+{text}")
+    return _parse(text, country, "")

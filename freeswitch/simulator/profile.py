@@ -65,6 +65,8 @@ class CallerProfile:
             return str(getattr(self, name)) or None
         if name == "network_addr":
             return self.network_addr or None
+        if name in ("privacy_hide_name", "privacy_hide_number"):
+            return str(getattr(self, name)).lower()
         return None
 
     def headers(self, prefix: str) -> Iterator[tuple[str, str]]:

@@ -77,8 +77,11 @@ class TelephoneApi:
     def _unregister_(self, device: str) -> None:
         self._telephone(device).unregister()
 
-    def _dial_(self, device: str, to: str, name: str | None = None, from_number: str | None = None) -> dict[str, Any]:
-        return {"call": self._telephone(device).dial(to, name, from_number).id}
+    def _dial_(
+        self, device: str, to: str, name: str | None = None, from_number: str | None = None,
+        asserted: str | None = None,
+    ) -> dict[str, Any]:
+        return {"call": self._telephone(device).dial(to, name, from_number, asserted).id}
 
     def _answer_(self, call: str) -> None:
         self._telephones.find_call(call).answer()

@@ -78,8 +78,11 @@ class Telephone:
         """The switch rings: announced when the leg starts (`invited`)."""
         return TelephoneCall(self, channel, "incoming", channel.profile.destination_number)
 
-    def dial(self, number: str, name: str | None, from_number: str | None) -> TelephoneCall:
-        channel = self._carrier_leg(number, name, from_number) if self.device in CARRIERS else self._leg(number, name)
+    def dial(
+        self, number: str, name: str | None, from_number: str | None, asserted: str | None = None,
+    ) -> TelephoneCall:
+        channel = self._carrier_leg(number, name, from_number, asserted) if self.device in CARRIERS else (
+            self._leg(number, name))
         call = TelephoneCall(self, channel, "outgoing", number)
         channel.telephone = call
         self.switch.telephones.calls[call.id] = call
@@ -117,8 +120,8 @@ class Telephone:
         channel.profile.context = entry.variables.get("user_context", channel.profile.context)
         return True
 
-    def _carrier_leg(self, number: str, name: str | None, from_number: str | None) -> Channel:
-        caller = from_number or "anonymous"
+    def _carrier_leg(self, number: str, name: str | None, from_number: str | None, asserted: str | None) -> Channel:
+        caller = from_number or asserted or "anonymous"  # P-Asserted-Identity before From, as mod_sofia reads them
         shown = name or ("Anonymous" if from_number is None else caller)
         profile = CallerProfile(
             username=caller, caller_id_name=shown, caller_id_number=caller, orig_caller_id_name=shown,

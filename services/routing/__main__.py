@@ -179,8 +179,9 @@ class Service:
             self._ringing.begins(asked.leg_uuid, answer.caller_id, answer.ring)
         for command in answer.splash:
             gevent.spawn(self._tell, command)
-        if answer.record is not None:
-            self._recorder.note(answer.record)
+        for record in (answer.record, answer.left):
+            if record is not None:
+                self._recorder.note(record)
         log.info("call routed", call_id=asked.leg_uuid, step=answer.variables["pbx_step"], rung=answer.rung,
                  ms=round(took_s * 1000, 1))
 

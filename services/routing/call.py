@@ -28,6 +28,7 @@ from services.routing.facts import (
     Dialled,
     EmergencyCall,
     OutgoingFacts,
+    Presentation,
     Redirection,
     Subscriber,
 )
@@ -45,22 +46,18 @@ from services.routing.outcomes import (
     rejected_at_ones_own,
     trunks_that_failed,
 )
-from services.routing.outgoing import emergency_step, route
+from services.routing.outgoing import emergency_step, is_suppressed, route
 from services.routing.plan import (
     EMERGENCY,
     Act,
     Announce,
     Decision,
-    DeviceLeg,
     Looked,
     PickUp,
     Reject,
     Ring,
-    Say,
     Shown,
     Step,
-    ToMailbox,
-    ToPortal,
     TrunkLeg,
     landing,
     splashes,
@@ -68,6 +65,7 @@ from services.routing.plan import (
 from services.routing.plan_state import NotAPlan, Travelling, from_variable, rang_at
 from services.routing.question import Question, WhatNext
 from services.routing.ringing import Ringing
+from services.routing.step_record import rang, step_record, taken_at
 from services.routing.trunk_legs import NothingKnown, Outside
 from shared.dialling import is_emergency, is_short_for_outside, number_class
 from shared.esl.commands import Command
@@ -88,6 +86,8 @@ _RINGS = ("bridge", "pickup")
 class Answer:
     variables: dict[str, str]
     record: Record | None = None
+    left: Record | None = None
+    """Of a leg that was transferred out of another call: that it was answered there."""
     ring: Ring | None = None
     splash: tuple[Command, ...] = ()
     """Telephones that ring once, shortly, while the call goes on."""
@@ -152,12 +152,14 @@ class Answers:
             trace = (Looked("outgoing", EMERGENCY, saw, "decided", decides=True),)
             return Decided(
                 Decision(step, EMERGENCY, trace), question.company_id or 0, "", Caller(question.subscriber_id))
-        dialled = _dialled(question, country)
-        asked = _asked(question, dialled, self.home_country)
+        calls_from = self._from_carrier(question.caller_number, question)
+        dialled = Dialled(question.dialled, self._from_carrier(question.dialled, question)) if (
+            question.from_trunk) else _dialled(question, country)
+        asked = _asked(question, dialled, calls_from)
         found = self._called(question, asked) if question.from_trunk else self._look_up(asked)
-        caller = _caller(question, found, self.home_country)
         code = None
         if question.from_trunk:
+            caller = self._outside_caller(question, found, calls_from)
             decision = self._incoming(caller, dialled, found)
         else:
             code = self._night_key(question, found) if question.night_lamp else _code(dialled, found)
@@ -166,15 +168,37 @@ class Answers:
                 # Nobody is called at the number of a mailbox, so 112 is no emergency there.
                 dialled = Dialled(code.number) if code.function == TO_MAILBOX else replace(
                     _dialled(question, country), presentation=code.presentation)
-                found = self._look_up(_asked(question, dialled, self.home_country))
+                found = self._look_up(_asked(question, dialled, calls_from))
             found = _as_chosen(question, found)
             dialled = self._with_lamp(dialled, found, plain=question.plain_lamp)
+            caller = _colleague(found.caller, dialled.presentation) if found.caller else (
+                self._outside_caller(question, found, calls_from))
             decision = route(OutgoingFacts(
-                now=self.now(), company=found.company, subscriber=found.caller, caller=caller, dialled=dialled,
+                now=self.now(), company=found.company, caller=caller, dialled=dialled,
+                subscriber=None if question.leg_subscriber_id is not None else found.caller,
                 owner_id=dialled.lamp_owner_id if dialled.is_lamp else found.owner_id,
                 people=found.people, owners=found.owners, code=code, handed_on_by=_handed_on_by(question),
             ))
         return Decided(decision, found.company.company_id, found.company.domain, caller, found, code)
+
+    def _from_carrier(self, text: str, question: Question) -> str:
+        """E.164; "" when it is no number. National and international form, with or without the +."""
+        if not text:
+            return ""
+        trunk = self.outside.trunk(question.trunk) if question.trunk else None
+        plain = trunk is not None and trunk.number_format == "plain"
+        try:
+            return PhoneNumber.from_carrier(text, self.home_country, plain=plain).e164
+        except InvalidNumber:
+            return ""
+
+    def _outside_caller(self, question: Question, found: Found, number: str) -> Caller:
+        """number: E.164, or "" where it cannot be told."""
+        return Caller(
+            number=number or question.caller_number, name=found.caller_name,
+            withheld=question.withheld or not question.caller_number,
+            calls_back_an_emergency_call=is_emergency(question.caller_number, self.home_country),
+        )
 
     def _look_up(self, asked: Asked) -> Found:
         """With the trunks in the order they are to be tried now. Raises Unknown, NotKnownNow."""
@@ -243,21 +267,22 @@ class Answers:
             step = in_words(step, question.language or language)
         if decision.rung == EMERGENCY and caller.subscriber_id is not None:
             self.emergencies.called(_site_number(question, decided.found), decided.company_id, caller.subscriber_id)
+        shown = shown_as(caller)
         travelling = Travelling(
-            question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections)
+            question.leg_uuid, decided.company_id, decided.domain, 1, step, decision.rung, redirections,
+            shown, None if shown.withheld else caller.subscriber_id)
         variables = commands.variables_for(
             travelling, exported=question.exported, outside=self.outside, answered=question.answered)
         if handed_on_by := _handed_on_by(question):
             variables["pbx_handed_on"] = ",".join(sorted(handed_on_by))
         if question.hops_left > _MOST_HOPS and variables["pbx_step"] in _RINGS:
             variables["max_forwards"] = str(_MOST_HOPS)
-        caller_id = caller.subscriber_id
-        if variables["pbx_step"] == "voicemail" and caller_id is not None:
-            variables["pbx_subscriber"] = str(caller_id)
+        if question.answered and not question.asked_before:
+            variables["pbx_was_answered"] = "true"  # ends.py: then its own answer is not the call's
         record = _first_record(question, decided, step, self.now())
         return Answer(
-            variables, record, step if isinstance(step, Ring) else None,
-            _splash_of(decision.step, shown_as(caller), decided.domain), caller_id, decision.rung)
+            variables, record, _left_record(question, decided, self.now()), step if isinstance(step, Ring) else None,
+            _splash_of(decision.step, shown, decided.domain), caller.subscriber_id, decision.rung)
 
     def _admitted(
         self, step: Step, redirections: tuple[Redirection, ...], company_id: int, call_id: str,
@@ -311,11 +336,12 @@ class Answers:
         record = {
             "kind": "went_on", "call_id": travelling.call_id, "company_id": travelling.company_id,
             "at": self.now().isoformat(), "question": travelling.asked, "outcome": outcome,
-            "causes": [report.disposition, *report.leg_causes], "step": _step_record(step), "rang": _rang(step),
+            "causes": [report.disposition, *report.leg_causes], "step": step_record(step), "rang": rang(step),
+            "answered_at": taken_at(question.answered, step, self.now()),
         } if travelling.company_id else None
         return Answer(
-            variables, record, step if isinstance(step, Ring) else None,
-            _splash_of(onward, Shown(withheld=True), travelling.domain), None, outcome)
+            variables, record, None, step if isinstance(step, Ring) else None,
+            _splash_of(onward, travelling.caller, travelling.domain), None, outcome)
 
 
 def _as_chosen(question: Question, found: Found) -> Found:
@@ -335,16 +361,18 @@ def _site_number(question: Question, found: Found | None) -> str:
     return question.site_number or (person.site.main_number or person.main_number if person else "")
 
 
-def _asked(question: Question, dialled: Dialled, home_country: str) -> Asked:
+def _asked(question: Question, dialled: Dialled, calls_from: str) -> Asked:
     lamp = question.lamp
+    device_id = None if question.from_trunk else question.device_id
+    acting = None if question.from_trunk else question.acting_subscriber_id or question.leg_subscriber_id
     return Asked(
-        device_id=None if question.from_trunk else question.device_id,
-        acting_subscriber_id=None if question.from_trunk else question.acting_subscriber_id,
+        device_id=device_id,
+        acting_subscriber_id=acting,
         company_id=question.company_id,
         trunk=question.trunk if question.from_trunk else None,
         dialled=question.dialled,
         dialled_number=dialled.number or None,
-        caller_number=_e164(question.caller_number, home_country) or None if question.from_trunk else None,
+        caller_number=calls_from or None if device_id is None and acting is None else None,
         lamp=(lamp.extension, lamp.position, lamp.key) if lamp else None,
     )
 
@@ -355,8 +383,6 @@ def _dialled(question: Question, country: str) -> Dialled:
         return Dialled(digits, is_lamp=True)
     if question.night_lamp:
         return Dialled(digits)
-    if question.from_trunk:
-        return Dialled(digits, _e164(digits, country))
     if is_emergency(digits, country):
         return Dialled(digits, is_emergency=True)
     # O1: outside numbers are dialled in national or international form; what is shorter is for inside, but for 115 and
@@ -377,25 +403,16 @@ def _code(dialled: Dialled, found: Found) -> CodeDialled | None:
 
 
 def _e164(text: str, country: str, area_code: str = "") -> str:
-    """"" when it is no number. From a trunk national and international form, with or without the +."""
-    if not text:
-        return ""
+    """"" when it is no number."""
     try:
         return PhoneNumber.parse(text, country, area_code).e164
     except InvalidNumber:
         return ""
 
 
-def _caller(question: Question, found: Found, home_country: str) -> Caller:
-    person: Subscriber | None = found.caller
-    if person is not None and not question.from_trunk:
-        return Caller(person.subscriber_id, person.extension, name=person.name, main_number=person.main_number)
-    number = _e164(question.caller_number, home_country)
-    return Caller(
-        number=number or question.caller_number, name=found.caller_name,
-        withheld=question.withheld or not question.caller_number,
-        calls_back_an_emergency_call=is_emergency(question.caller_number, home_country),
-    )
+def _colleague(person: Subscriber, presentation: Presentation) -> Caller:
+    return Caller(person.subscriber_id, person.extension, name=person.name, main_number=person.main_number,
+                  withheld=is_suppressed(person, presentation))
 
 
 def _splash_of(step: Step, shown: Shown, domain: str) -> tuple[Command, ...]:
@@ -412,47 +429,29 @@ def _first_record(question: Question, decided: Decided, step: Step, now: datetim
     outside_number = next((leg.number for leg in step.legs if isinstance(leg, TrunkLeg)), "") if (
         isinstance(step, Ring) and callee is None) else ""
     return {
-        "kind": "decided", "call_id": question.leg_uuid, "company_id": decided.company_id,
+        "kind": "decided_again" if question.asked_before else "decided",
+        # The portal calls back for its owner, on a leg on which somebody else may have called (call_log.py).
+        "anew": question.asked_before and question.acting_subscriber_id is not None and not question.clicked,
+        "call_id": question.leg_uuid, "company_id": decided.company_id,
         "at": now.isoformat(), "direction": direction,
         "device_id": question.device_id,
         "caller_id": caller.subscriber_id,
         "caller_number": caller.extension or caller.number or None,
-        "caller_name": caller.name or None,
+        "caller_name": caller.name or None, "withheld": caller.withheld,
         "dialled": question.dialled,
         "callee_id": callee.subscriber_id if callee else None,
         "callee_name": callee.name if callee else None,
         "callee_number": callee.extension if callee else outside_number or question.dialled,
         "rung": decided.decision.rung,
         "trace": [line.as_json() for line in decided.decision.trace],
-        "step": _step_record(step), "rang": _rang(step),
+        "step": step_record(step), "rang": rang(step), "answered_at": taken_at(question.answered, step, now),
         "from_memory": found.from_memory if found else False,
     }
 
 
-def _step_record(step: Step) -> Record:
-    """What was done, for the record: short, and without what the plan keeps for later."""
-    if isinstance(step, Ring):
-        legs = [leg.device_id if isinstance(leg, DeviceLeg) else leg.number for leg in step.legs]
-        trunks = sorted({leg.trunk for leg in step.legs if isinstance(leg, TrunkLeg)})
-        return {"do": "ring", "legs": legs, "trunks": trunks, "reason": step.reason, "for_s": step.ring_timeout_s}
-    if isinstance(step, Announce):
-        return {"do": "announce", "prompt": step.prompt, "cause": step.cause, "reason": step.reason}
-    if isinstance(step, Reject):
-        return {"do": "end", "cause": step.cause, "reason": step.reason}
-    if isinstance(step, Say):
-        return {"do": "say", "prompts": list(step.prompts), "reason": step.reason}
-    if isinstance(step, Act):
-        return {"do": "code", "function": step.function, "argument": step.argument, "reason": step.reason}
-    if isinstance(step, PickUp):
-        return {"do": "pick_up", "leg": step.leg_uuid}
-    if isinstance(step, ToMailbox):
-        return {"do": "mailbox", "subscriber_id": step.subscriber_id, "reason": step.reason}
-    if isinstance(step, ToPortal):
-        return {"do": "portal", "any_mailbox": step.asks_whose, "reason": step.reason}
-    return _step_record(step.step)
-
-
-def _rang(step: Step) -> list[int]:
-    if not isinstance(step, Ring):
-        return []
-    return sorted({leg.subscriber_id for leg in step.legs if isinstance(leg, DeviceLeg)})
+def _left_record(question: Question, decided: Decided, now: datetime) -> Record | None:
+    if not question.earlier_call_id or question.answered_at is None or not decided.company_id:
+        return None
+    return {"kind": "leg_answered", "call_id": question.earlier_call_id, "company_id": decided.company_id,
+            "at": now.isoformat(), "answered_at": question.answered_at.isoformat(),
+            "subscriber_id": question.leg_subscriber_id}

@@ -52,20 +52,29 @@ class BadCursor(ValueError):
 
 
 _LINE = """
-SELECT l.call_id, l.placed, l.at, c.started_at, c.rung, c.trace, c.steps, c.cause,
-       CASE WHEN l.placed THEN 'placed' WHEN c.answered_by = l.subscriber_id THEN 'received' ELSE 'missed' END AS kind,
+SELECT l.call_id, l.placed, l.at, c.started_at, c.rung, c.trace, c.later, c.steps, c.cause,
+       CASE WHEN l.placed THEN 'placed' WHEN a.talked IS NOT NULL THEN 'received' ELSE 'missed' END AS kind,
        CASE WHEN o.colleague_id IS NULL THEN coalesce(k.name, o.name) ELSE o.name END AS name, k.contact_id,
        o.number, o.colleague_id,
        c.answered_at IS NOT NULL AS answered,
-       CASE WHEN c.answered_at IS NULL OR c.ended_at IS NULL
-                 OR (NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id) THEN 0
-            ELSE greatest(0, round(extract(epoch FROM c.ended_at - c.answered_at)))::int END AS duration_s
+       CASE WHEN NOT l.placed OR l.other IS NOT NULL THEN coalesce(greatest(0, round(extract(epoch FROM a.talked))), 0)
+            WHEN c.answered_at IS NULL OR c.ended_at IS NULL THEN 0
+            ELSE greatest(0, round(extract(epoch FROM c.ended_at - c.answered_at))) END::int AS duration_s
 FROM routing.call_log l
 JOIN routing.calls c ON (c.company_id, c.call_id) = (l.company_id, l.call_id)
+-- O2: who did not show himself is in the callee's list as he was on the display.
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN l.placed THEN c.callee_name ELSE c.caller_name END AS name,
-           CASE WHEN l.placed THEN c.callee_number ELSE c.caller_number END AS number,
-           CASE WHEN l.placed THEN c.callee_subscriber_id ELSE c.caller_subscriber_id END AS colleague_id) o
+    SELECT CASE WHEN l.other IS NOT NULL THEN l.other ->> 'name' WHEN l.placed THEN c.callee_name
+                WHEN NOT c.caller_withheld THEN c.caller_name END AS name,
+           CASE WHEN l.other IS NOT NULL THEN l.other ->> 'number' WHEN l.placed THEN c.callee_number
+                WHEN NOT c.caller_withheld THEN c.caller_number END AS number,
+           CASE WHEN l.other IS NOT NULL THEN (l.other ->> 'id')::bigint WHEN l.placed THEN c.callee_subscriber_id
+                WHEN NOT c.caller_withheld THEN c.caller_subscriber_id END AS colleague_id) o
+-- How long he spoke; of a call he placed back out of the portal, how long the other one did.
+CROSS JOIN LATERAL (
+    SELECT sum(t.ended_at - t.answered_at) AS talked FROM routing.call_answers t
+    WHERE t.company_id = l.company_id AND t.call_id = l.call_id
+      AND (t.subscriber_id IS NOT DISTINCT FROM l.subscriber_id) <> l.placed) a
 -- Whose number it is today: one's own contact before the company's.
 LEFT JOIN LATERAL (
     SELECT t.contact_id, coalesce(nullif(btrim(t.first_name || ' ' || t.last_name), ''), t.organisation) AS name
@@ -81,8 +90,8 @@ WHERE l.company_id = :company_id AND l.subscriber_id = :subscriber_id AND l.dele
 _NEWEST_FIRST = " ORDER BY l.at DESC, l.call_id DESC, l.placed DESC LIMIT :limit"
 _KINDS = {
     "placed": "l.placed",
-    "received": "NOT l.placed AND c.answered_by = l.subscriber_id",
-    "missed": "NOT l.placed AND c.answered_by IS DISTINCT FROM l.subscriber_id",
+    "received": "NOT l.placed AND a.talked IS NOT NULL",
+    "missed": "NOT l.placed AND a.talked IS NULL",
 }
 
 
@@ -143,13 +152,21 @@ def read_cursor(text: str) -> Key:
 
 
 def one(tx: Transaction, call_id: UUID, subscriber_id: int | None) -> Row | None:
-    """The whole record; for a subscriber only of calls in his own list."""
-    return tx.row(
-        """SELECT c.* FROM routing.calls c
+    """The whole record, with everyone who answered; for a subscriber only of calls in his own list, and without the
+    caller where that one did not show himself."""
+    row = tx.row(
+        """SELECT c.*, (SELECT coalesce(json_agg(json_build_object(
+                            'at', a.answered_at, 'subscriber_id', a.subscriber_id) ORDER BY a.answered_at), '[]')
+                        FROM routing.call_answers a
+                        WHERE a.company_id = c.company_id AND a.call_id = c.call_id) AS answers
+           FROM routing.calls c
            WHERE c.call_id = :call_id AND (CAST(:subscriber_id AS bigint) IS NULL OR EXISTS (
                SELECT FROM routing.call_log l WHERE l.company_id = c.company_id AND l.call_id = c.call_id
                  AND l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL))""",
         call_id=call_id, subscriber_id=subscriber_id)
+    if row is None or subscriber_id is None or not row.caller_withheld or row.caller_subscriber_id == subscriber_id:
+        return row
+    return Row({**row, "caller_number": None, "caller_name": None, "caller_subscriber_id": None})
 
 
 def delete(tx: Transaction, company_id: int, subscriber_id: int, call_id: UUID | None = None) -> int:

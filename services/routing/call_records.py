@@ -25,8 +25,11 @@ _BATCH = 2_000
 
 _CALL = """
 SELECT c.call_id, c.direction, c.started_at, c.answered_at, c.ended_at, c.cause, c.caller_subscriber_id,
-       c.caller_number, c.caller_name, c.dialled, c.callee_subscriber_id, c.callee_number, c.callee_name, c.answered_by,
-       c.rung, c.trace, c.steps, c.from_memory, c.answered_at IS NOT NULL AS answered,
+       c.caller_number, c.caller_name, c.dialled, c.callee_subscriber_id, c.callee_number, c.callee_name,
+       (SELECT a.subscriber_id FROM routing.call_answers a
+        WHERE a.company_id = c.company_id AND a.call_id = c.call_id AND a.subscriber_id IS NOT NULL
+        ORDER BY a.answered_at LIMIT 1) AS answered_by,
+       c.rung, c.trace, c.later, c.steps, c.from_memory, c.answered_at IS NOT NULL AS answered,
        CASE WHEN c.answered_at IS NULL OR c.ended_at IS NULL THEN 0
             ELSE greatest(0, round(extract(epoch FROM c.ended_at - c.answered_at)))::int END AS duration_s
 FROM routing.calls c

@@ -64,13 +64,23 @@ _CAUSES = {
 def why(row: Mapping[str, Any], own_places: Collection[str] | None, language: str) -> tuple[str | None, str | None]:
     """The rung that decided, and in words why it ended so, as who owns these places may know them.
 
-    row: rung, trace, steps, cause, answered of a call. own_places: extensions and "outgoing" as the trace names them;
-    None: everything may be known.
+    row: rung, trace, later, steps, cause, answered of a call. own_places: extensions and "outgoing" as the trace names
+    them; None: everything may be known.
     """
-    rung = row["rung"]
+    decision = row if own_places is None else _of_his_own(row, own_places)
+    rung = decision["rung"]
     if own_places is not None and rung not in _EVERYBODYS:
-        rung = _own_rung(row["trace"] or (), own_places)
+        rung = _own_rung(decision["trace"] or (), own_places)
     return rung, _in_words(rung, row, language)
+
+
+def _of_his_own(row: Mapping[str, Any], own_places: Collection[str]) -> Mapping[str, Any]:
+    """The decision that brought the call to these places: of one that was transferred, it may be a later one."""
+    later: Sequence[Mapping[str, Any]] = row["later"]
+    for decision in (row, *later):
+        if any(line["place"] in own_places for line in decision["trace"] or ()):
+            return decision
+    return row
 
 
 def _own_rung(trace: Sequence[Mapping[str, Any]], own_places: Collection[str]) -> str | None:

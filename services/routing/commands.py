@@ -6,6 +6,7 @@ each variable is copied into every event of the leg.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from services.routing.facts import NETWORK_RING_LIMIT_S, Redirection
@@ -33,6 +34,8 @@ from shared.esl.commands import Command, api, bgapi, set_variables
 
 FALLBACK: Mapping[str, str] = {"pbx_step": "fallback"}
 _ANONYMOUS = "anonymous"
+_UNKNOWN = "unknown"
+_CALLER = re.compile(r"\+?[0-9]{1,20}")
 _NOTHING_KNOWN = NothingKnown()
 SPLASH_S = 2
 # What a caller hears while the next place rings, once an announcement has begun to play to him.
@@ -70,6 +73,9 @@ def variables_for(
         if answered:
             # An answered leg is played no ringing tone of its own accord (switch_ivr_originate.c, ringback_data).
             variables["transfer_ringback"] = _RINGBACK
+            # It was rung itself, perhaps as one of several: with a list of causes left on it, call_timeout would never
+            # fire (as below), and what follows no answer would never come.
+            variables["fail_on_single_reject"] = ""
     elif isinstance(step, PickUp):
         variables |= {
             "pbx_step": "pickup", "pbx_pickup": step.leg_uuid, "pbx_plan": to_variable(travelling),
@@ -78,7 +84,7 @@ def variables_for(
     elif isinstance(step, ToMailbox):
         variables |= {
             "pbx_step": "voicemail", "pbx_mailbox": str(step.subscriber_id), "pbx_reason": step.reason,
-            "pbx_language": step.language,
+            "pbx_language": step.language, **_who_calls(travelling),
         }
     elif isinstance(step, ToPortal):
         variables |= {
@@ -104,6 +110,20 @@ def variables_for(
     elif isinstance(step, (Onward, Act)):
         raise ValueError("a redirection or a code is no step to take: land, or do it, first")
     return variables
+
+
+def _who_calls(travelling: Travelling) -> dict[str, str]:
+    """What the mailbox knows of the caller, each time all of it: a leg may have come to another mailbox before.
+
+    The leg itself says too little: a first leg of a click carries the number it was dialled by, a caller from a trunk
+    the number as his carrier writes it (steps.xml, mailbox-alone; services/voicemail/call.py).
+    """
+    caller, known = travelling.caller, _CALLER.fullmatch(travelling.caller.number)
+    return {
+        "pbx_caller": caller.number if known and not caller.withheld else _UNKNOWN,
+        "pbx_caller_name": showable_name(caller.name) if known and not caller.withheld else "",
+        "pbx_caller_subscriber": str(travelling.caller_id or ""),
+    }
 
 
 def _dial(ring: Ring, travelling: Travelling, outside: Outside) -> str:

@@ -28,7 +28,8 @@ DATABASE_AWAY = Gauge("pbx_routing_database_away", "1 while calls are decided wi
 _SQL = (
     "SELECT coalesce(routing.call_facts(:device, :acting, :company, :trunk, :dialled, :number, :caller,"
     " :lamp_extension, :lamp_position, :lamp_key),"
-    " routing.nobodys_facts(:device, :acting, :company, :trunk, :number))::text AS facts"
+    " routing.nobodys_facts(:device, :acting, :company, :trunk, :number))::text AS facts,"
+    " routing.name_of_caller(:company, :number, :caller) AS caller_name"
 )
 _LATE_LIMIT_S = 2.0
 _MISSES_MEAN_AWAY = 3
@@ -113,7 +114,7 @@ class Directory:
             return None
         if rows[0].facts is None:
             return "unknown"
-        found = found_in(orjson.loads(rows[0].facts))
+        found = found_in(orjson.loads(rows[0].facts), rows[0].caller_name or "")
         self._memory.remember(asked, found)
         return found
 

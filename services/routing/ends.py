@@ -32,6 +32,9 @@ def read(event: Headers) -> dict[str, Any] | None:
     }
     if event.get("Unique-ID") == call_id:
         began = _at(event.get("Caller-Channel-Created-Time"))
+        if event.variable("pbx_was_answered") == "true":  # of a click or a transfer: before anybody was called
+            return {**common, "kind": "ended", "answered_at": None, "began_at": None,
+                    "cause": event.get("Hangup-Cause") or ""}
         return {**common, "kind": "ended", "began_at": began or common["at"], "cause": event.get("Hangup-Cause") or ""}
     leg_of = event.variable("pbx_leg_subscriber")
     if answered_at is None:

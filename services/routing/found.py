@@ -35,9 +35,9 @@ _NO_LISTS: Lists = {}
 _NO_RANGES: Mapping[str, tuple[Range, ...]] = {}
 
 
-def found_in(facts: Json) -> Found:
+def found_in(facts: Json, caller_name: str = "") -> Found:
     if "night_target" in facts:
-        return _nobodys_number(facts)
+        return _nobodys_number(facts, caller_name)
     company = facts["company"]
     company_rules = _lists(company["rules"])
     profiles = _profiles(facts["barring"])
@@ -58,16 +58,16 @@ def found_in(facts: Json) -> Found:
         people=people,
         owners=dict(facts["owners"]),
         lamp_owner_id=facts["lamp_owner"],
-        caller_name=facts["caller_name"] or "",
+        caller_name=caller_name,
         called_site=called_site.site if called_site else None,
         from_mobile=bool(facts["from_mobile"]), nobody=nobody,
     )
 
 
-def _nobodys_number(facts: Json) -> Found:
+def _nobodys_number(facts: Json, caller_name: str) -> Found:
     """What routing.nobodys_facts returned (migrations, 0022): the facts of a call to the night target, seen from the
     number's own site."""
-    of_target = found_in(facts["target"])
+    of_target = found_in(facts["target"], caller_name)
     owners = dict(of_target.owners)
     if of_target.owner_id is not None:
         owners[facts["night_target"]] = of_target.owner_id

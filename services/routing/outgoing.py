@@ -267,10 +267,8 @@ def _outside(number: str, facts: OutgoingFacts, reason: str) -> Ring | None:
 
 
 def _entering_the_ladder(facts: OutgoingFacts, callee_id: int, dialled: str = "") -> Decision:
-    subscriber = facts.subscriber
-    withheld = subscriber is not None and is_suppressed(subscriber, facts.dialled.presentation)
     return decide(CallFacts(
-        now=facts.now, company=facts.company, caller=replace(facts.caller, withheld=withheld), callee_id=callee_id,
+        now=facts.now, company=facts.company, caller=facts.caller, callee_id=callee_id,
         people=facts.people, owners=facts.owners, dialled=dialled or facts.dialled.number or facts.dialled.digits,
         handed_on_by=facts.handed_on_by,
     ))

@@ -34,9 +34,12 @@ from services.routing.plan import (
     TrunkLeg,
 )
 
-VERSION = 2
+VERSION = 3
 _COMPRESS_ABOVE_BYTES = 600
 _LONGEST_BYTES = 200_000
+
+
+_NOBODY = Shown(withheld=True)
 
 
 class NotAPlan(ValueError):
@@ -57,6 +60,10 @@ class Travelling:
     rung: str = ""
     redirections: tuple[Redirection, ...] = ()
     """How the call was sent on before it."""
+    caller: Shown = _NOBODY
+    """Who called, as the called person may know it."""
+    caller_id: int | None = None
+    """The colleague he is; None also of one who withholds his number."""
 
 
 def to_variable(travelling: Travelling) -> str:
@@ -64,7 +71,8 @@ def to_variable(travelling: Travelling) -> str:
     first = _stored(travelling.step, steps, {})
     data = orjson.dumps([
         VERSION, travelling.call_id, travelling.company_id, travelling.domain, travelling.asked, travelling.rung,
-        [_redirection_row(one) for one in travelling.redirections], first, steps,
+        [_redirection_row(one) for one in travelling.redirections],
+        [*_shown_row(travelling.caller), travelling.caller_id], first, steps,
     ])
     mark = b"j"
     if len(data) > _COMPRESS_ABOVE_BYTES:
@@ -83,18 +91,20 @@ def from_variable(text: str) -> Travelling:
         elif text[:1] != "j":
             raise NotAPlan("neither j nor z in front")
         content = orjson.loads(data)
-        version, call_id, company_id, domain, asked, rung, redirections, first, stored = content
+        version, call_id, company_id, domain, asked, rung, redirections, caller, first, stored = content
         if version != VERSION:
             raise NotAPlan(f"version {version!r}, this service reads {VERSION}")
         for value, kind in ((call_id, str), (company_id, int), (domain, str), (asked, int), (rung, str)):
             if type(value) is not kind:
                 raise NotAPlan(f"{value!r} is no {kind.__name__}")
+        number, name, withheld, caller_id = caller
         made: list[Step] = []
         for one in stored:
             made.append(_made(one, made))
         return Travelling(
             call_id, company_id, domain, asked, _earlier(made, first), rung,
-            tuple(_made_redirection(row) for row in redirections))
+            tuple(_made_redirection(row) for row in redirections),
+            _made_shown([number, name, withheld]), None if caller_id is None else _int(caller_id))
     except (binascii.Error, zlib.error, orjson.JSONDecodeError, TypeError, ValueError, IndexError, KeyError) as error:
         if isinstance(error, NotAPlan):
             raise
@@ -126,7 +136,7 @@ def _stored(step: Step, steps: list[list[Any]], known: dict[Step, int]) -> int:
         onward = [_stored(one, steps, known) for one in (step.busy, step.no_answer, step.not_reachable)]
         row: list[Any] = [
             "ring", [_leg_row(leg) for leg in step.legs], step.ring_timeout_s, *onward, step.reason, step.callee_id,
-            [step.shown.number, step.shown.name, step.shown.withheld],
+            _shown_row(step.shown),
             step.alert_info,
         ]
     elif isinstance(step, PickUp):
@@ -160,6 +170,15 @@ def _made_redirection(row: list[Any]) -> Redirection:
     return Redirection(_str(place), _str(number), _str(name), ForwardReason(reason))
 
 
+def _shown_row(shown: Shown) -> list[Any]:
+    return [shown.number, shown.name, shown.withheld]
+
+
+def _made_shown(row: list[Any]) -> Shown:
+    number, name, withheld = row
+    return Shown(_str(number), _str(name), bool(withheld))
+
+
 def _leg_row(leg: Leg) -> list[Any]:
     if isinstance(leg, DeviceLeg):
         return ["device", leg.device_id, leg.subscriber_id, leg.extension, leg.silenced_alone]
@@ -174,7 +193,7 @@ def _made(row: list[Any], made: list[Step]) -> Step:
         return Ring(
             tuple(_made_leg(leg) for leg in legs), _int(timeout_s), _earlier(made, busy), _earlier(made, no_answer),
             _earlier(made, not_reachable), _str(reason), None if callee_id is None else _int(callee_id),
-            Shown(_str(shown[0]), _str(shown[1]), bool(shown[2])),
+            _made_shown(shown),
             _str(alert_info),
         )
     if kind == "pick_up":

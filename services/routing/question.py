@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from services.routing.facts import Presentation
+from shared.esl.commands import UUID
 
 AGAIN = ("steps", "again")
 """Context and destination under which the dialplan asks what is next (freeswitch/conf/dialplan/steps.xml)."""
@@ -60,6 +62,15 @@ class Question:
     """Whose device it is, as the directory entry said when it authenticated."""
     acting_subscriber_id: int | None = None
     """Our own service calls for this subscriber."""
+    leg_subscriber_id: int | None = None
+    """Whose telephone this leg rang at: somebody transferred him on. He calls, but nothing is dialled for him."""
+    earlier_call_id: str = ""
+    """The call in which it rang there; empty: it was begun by who speaks on it."""
+    answered_at: datetime | None = None
+    asked_before: bool = False
+    """This leg was routed in the same call already, and was transferred."""
+    clicked: bool = False
+    """It belongs to a call that was begun by a click."""
     company_id: int | None = None
     trunk: str | None = None
     lamp: LampKey | None = None
@@ -137,13 +148,17 @@ def read(channel: Channel) -> Question | WhatNext:
     night_lamp = _NIGHT_LAMP.fullmatch(destination)
     plain_lamp = _PLAIN_LAMP.fullmatch(destination) if context != "public" else None
     number = channel.get("Caller-Caller-ID-Number") or ""
-    hidden = (channel.get("Caller-Privacy-Hide-Number") == "true") or not _NUMBER.fullmatch(number)
+    # Of a leg that was rung, the marks say what it was shown of its caller.
+    marked = channel.get("Caller-Privacy-Hide-Number") == "true" and channel.get("Call-Direction") != "outbound"
+    hidden = marked or not _NUMBER.fullmatch(number)
     acting = _matching(_ID, channel.variable("pbx_acting_subscriber"))
     company = _matching(_ID, channel.variable("pbx_company"))
     subscriber = _matching(_ID, channel.variable("pbx_subscriber"))
     device_id = _matching(_NAME, channel.variable("pbx_device")) or None
     transferred = bool(company) and context != "public" and not (device_id or acting)
     handed_on = _matching(_EXTENSIONS, channel.variable("pbx_handed_on")) if transferred else ""
+    call_id = _matching(UUID, channel.variable("pbx_call_id"))
+    rang_at = _matching(_ID, channel.variable("pbx_leg_subscriber")) if transferred else ""
     return Question(
         leg_uuid=leg_uuid,
         dialled=_dialled(destination, lamp or night_lamp, plain_lamp),
@@ -151,6 +166,11 @@ def read(channel: Channel) -> Question | WhatNext:
         device_id=device_id,
         subscriber_id=int(subscriber) if subscriber else None,
         acting_subscriber_id=int(acting) if acting else None,
+        leg_subscriber_id=int(rang_at) if rang_at else None,
+        earlier_call_id=call_id if call_id != leg_uuid else "",
+        answered_at=_moment(channel.get("Caller-Channel-Answered-Time")),
+        asked_before=call_id == leg_uuid,
+        clicked=bool(channel.variable("pbx_attempt")),
         company_id=int(company) if company and context != "public" else None,
         trunk=_matching(_NAME, channel.variable("pbx_trunk")) or None,
         lamp=LampKey(lamp.group(1), int(lamp.group(2)), lamp.group(3)) if lamp else None,
@@ -174,6 +194,13 @@ def read(channel: Channel) -> Question | WhatNext:
 
 def _presentation(value: str | None) -> Presentation:
     return Presentation(value) if value in tuple(Presentation) else Presentation.AS_SET
+
+
+def _moment(microseconds: str | None) -> datetime | None:
+    """0: never (switch_channel.c)."""
+    if not microseconds or not microseconds.isdecimal() or int(microseconds) == 0:
+        return None
+    return datetime.fromtimestamp(int(microseconds) / 1_000_000, UTC)
 
 
 def _matching(pattern: re.Pattern[str], value: str | None) -> str:

@@ -53,14 +53,14 @@ def trunk_leg(
     if leg.number.startswith("+"):
         limits = outside.limits_of(company_id)
         variables |= {
-            **({"pbx_leg_subscriber": str(leg.subscriber_id)} if leg.subscriber_id else {}),
             "pbx_leg_cents": str(cents_of(limits, leg)),
             # Told to the leg itself, so that it holds whatever becomes of us (switch_channel.c,
             # switch_channel_execute_on; mod_dptools.c, sched_hangup_function).
             "execute_on_answer": f"sched_hangup +{limits.longest_call_s} ALLOTTED_TIMEOUT",
         }
     if leg.extension:
-        variables["presence_id"] = f"{leg.extension}@{domain}"  # a call there lights his lamp, and he is on it
+        # A call there lights his lamp, he is on it, and it is he who answers. Elsewhere he only pays.
+        variables |= {"presence_id": f"{leg.extension}@{domain}", "pbx_leg_subscriber": str(leg.subscriber_id)}
     if leg.confirm:
         # The prompt stands in group_confirm_file, a global variable (freeswitch/conf/settings.xml).
         variables |= {"group_confirm_key": "1", "group_confirm_timeout": str(CONFIRM_WITHIN_S)}

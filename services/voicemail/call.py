@@ -46,7 +46,16 @@ from services.voicemail.deposit import (
     Recorded,
     TheRecording,
 )
-from services.voicemail.mailbox import Caller, Language, LeftMessage, Mailbox, Reason, caller_from, reason_from
+from services.voicemail.mailbox import (
+    UNKNOWN_CALLER,
+    Caller,
+    Language,
+    LeftMessage,
+    Mailbox,
+    Reason,
+    caller_from,
+    reason_from,
+)
 from services.voicemail.recording import Recording, is_short, was_cut_off
 from services.voicemail.spool import Spool
 from services.voicemail.store import NoSuchMailbox, mailbox_for_deposit, store
@@ -97,14 +106,6 @@ class DepositRequest:
 def request_from(channel: SwitchEvent) -> DepositRequest:
     """Raises MissingHeader when routing did not say whose mailbox this is."""
     company_id, subscriber_id = _id(channel, "pbx_company"), _id(channel, "pbx_mailbox")
-    withheld = (channel.get("Caller-Privacy-Hide-Number") or channel.variable("privacy_hide_number")) == "true"
-    caller = caller_from(
-        channel.get("Caller-Caller-ID-Number"), channel.get("Caller-Caller-ID-Name"), withheld=withheld
-    )
-    colleague = channel.variable("pbx_subscriber")
-    if colleague and colleague.isdecimal() and len(colleague) <= 18 and not withheld:
-        # A handset of ours: who it is comes from its login (store.py looks it up), never from what it says.
-        caller = Caller(caller.number, caller.name, int(colleague))
     call_id = channel.variable("pbx_call_id") or channel.leg_uuid
     return DepositRequest(
         leg_uuid=channel.leg_uuid,
@@ -113,8 +114,23 @@ def request_from(channel: SwitchEvent) -> DepositRequest:
         subscriber_id=subscriber_id,
         language="en" if channel.variable("pbx_language") == "en" else "de",
         reason=reason_from(channel.variable("pbx_reason")),
-        caller=caller,
+        caller=_caller(channel),
     )
+
+
+def _caller(channel: SwitchEvent) -> Caller:
+    """As routing said, which knows whose leg it is and how a carrier writes numbers; by the caller id alone where
+    routing was not there to be asked. A colleague is looked up by his id (store.py)."""
+    number = channel.variable("pbx_caller")
+    if number is None:
+        withheld = (channel.get("Caller-Privacy-Hide-Number") or channel.variable("privacy_hide_number")) == "true"
+        return caller_from(
+            channel.get("Caller-Caller-ID-Number"), channel.get("Caller-Caller-ID-Name"), withheld=withheld)
+    caller = caller_from(number, channel.variable("pbx_caller_name"), withheld=number == UNKNOWN_CALLER)
+    colleague = channel.variable("pbx_caller_subscriber")
+    if caller.number is not None and colleague and colleague.isdecimal() and len(colleague) <= 18:
+        return replace(caller, subscriber_id=int(colleague))
+    return caller
 
 
 def _id(channel: SwitchEvent, name: str) -> int:

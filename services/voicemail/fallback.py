@@ -9,6 +9,8 @@ import re
 import uuid
 from dataclasses import dataclass
 
+from services.voicemail.mailbox import UNKNOWN_CALLER
+
 # freeswitch/conf/dialplan/steps.xml, mailbox-alone: <leg uuid>_<company>_<mailbox>_<epoch>_<caller>.wav;
 # the company may be missing, the caller may be "unknown".
 _FALLBACK_NAME = re.compile(
@@ -30,7 +32,7 @@ def parse_fallback_name(name: str) -> FallbackName | None:
         return None
     leg_uuid, company, mailbox, caller = match.groups()
     return FallbackName(
-        leg_uuid, int(company) if company else None, int(mailbox), None if caller == "unknown" else caller
+        leg_uuid, int(company) if company else None, int(mailbox), None if caller == UNKNOWN_CALLER else caller
     )
 
 

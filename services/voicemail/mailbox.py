@@ -20,6 +20,9 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 GreetingKind = Literal["personal", "busy", "no_answer", "name"]
 GREETING_KINDS: tuple[GreetingKind, ...] = get_args(GreetingKind)
 
+UNKNOWN_CALLER = "unknown"
+"""Instead of a number, from routing and in the names of recordings made without this service."""
+
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _NOT_IN_NAMES = re.compile(r"[^\w .\-&()/+']|_")
 _STILL_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")

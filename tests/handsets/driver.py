@@ -195,9 +195,12 @@ class HandsetDriver:
         gateway = device
         if device in CARRIERS:
             gateway = f"exchange-{device}"
-            number = carrier.pop("from", None)
-            variables["origination_caller_id_number"] = number or "anonymous"
-            if number is None:
+            number, asserted = carrier.pop("from", None), carrier.pop("asserted", None)
+            variables["origination_caller_id_number"] = number or asserted or "anonymous"
+            if asserted is not None:
+                variables |= {"sip_cid_type": "pid", "origination_privacy": "screen+hide_name+hide_number",
+                              "sip_from_uri": "sip:anonymous@anonymous.invalid", "sip_from_display": "Anonymous"}
+            elif number is None:
                 variables["origination_caller_id_name"] = "Anonymous"
                 variables["sip_h_Privacy"] = "id"
             elif name is None:

@@ -190,8 +190,10 @@ def test_the_portal_is_told_whose_telephone_it_is_and_which_mailbox_may_be_asked
 def test_a_mailbox_is_transferred_to_and_its_number_is_never_an_emergency():
     office = answers(person(21), person(22))
     given = office.answer(from_anna("*5522")).variables
-    assert {name: given[name] for name in ("pbx_step", "pbx_mailbox", "pbx_reason", "pbx_subscriber")} == {
-        "pbx_step": "voicemail", "pbx_mailbox": "22", "pbx_reason": "direct", "pbx_subscriber": "21"}
+    assert {name: given[name] for name in (
+            "pbx_step", "pbx_mailbox", "pbx_reason", "pbx_caller", "pbx_caller_name", "pbx_caller_subscriber")} == {
+        "pbx_step": "voicemail", "pbx_mailbox": "22", "pbx_reason": "direct", "pbx_caller": "21",
+        "pbx_caller_name": "Anna Amsel", "pbx_caller_subscriber": "21"}
     assert office.answer(from_anna("*55112")).variables["pbx_say"] == "number-not-assigned.wav"
 
 

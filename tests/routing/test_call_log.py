@@ -71,7 +71,8 @@ def test_the_log_is_the_same_in_whatever_order_and_number_the_reports_come(tx, o
         ("placed", "Person 22", "22", 30), ("missed", "Person 21", "21", 0), ("received", "Person 21", "21", 30)]
     whole = call_log.one(tx, uuid.UUID(call_id), None)
     assert [step["do"] for step in whole.steps] == ["ring", "ring"]
-    assert (whole.rung, whole.answered_by, whole.cause) == ("devices", CLARA, "NORMAL_CLEARING")
+    assert (whole.rung, whole.cause) == ("devices", "NORMAL_CLEARING")
+    assert [answer["subscriber_id"] for answer in whole.answers] == [CLARA]
 
 
 def test_a_call_nobody_answered_is_missed_by_everyone_it_rang_at(tx):
@@ -328,3 +329,62 @@ def test_an_administrator_who_is_a_person_has_settings_of_his_own(client, owner_
 def test_the_description_of_the_api_names_every_resource(client):
     paths = client.get("/openapi.json").get_json()["paths"]
     assert {"/v1/forwardings", "/v1/forwardings/{kind}", "/v1/call-log", "/v1/call-log/{call_id}"} <= set(paths)
+
+
+# ----- who called, who took it, and what was decided later
+
+
+def later(call_id, at_s, *, callee=CLARA, **more):
+    """The caller was transferred, and asks again."""
+    return {**story(call_id)[0], "kind": "decided_again", "at": at(at_s), "dialled": "23", "callee_id": callee,
+            "callee_number": "23", "callee_name": "Person 23", "rung": "extension", "rang": [callee],
+            "trace": [{"place": "23", "rung": "devices", "saw": {}, "said": "ring", "decides": True}], **more}
+
+
+def answered(call_id, by, begins, ends):
+    return {"kind": "leg_answered", "call_id": call_id, "company_id": 701, "at": at(ends), "answered_at": at(begins),
+            "subscriber_id": by}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5)))[::7])
+def test_a_call_that_was_handed_on_was_taken_by_both_and_its_second_ladder_is_kept(tx, order):
+    call_id = str(uuid.uuid4())
+    decided, _, end = story(call_id)
+    reports = [decided, answered(call_id, BERND, 5, 15), later(call_id, 14), answered(call_id, CLARA, 16, 40),
+               {**end, "answered_at": at(5)}]
+    for number in order:
+        call_log.write(tx, 701, [reports[number]])
+    call_log.write(tx, 701, reports)
+    assert [(line.kind, line.duration_s) for who in (ANNA, BERND, CLARA) for line in lines(tx, who)] == [
+        ("placed", 35), ("received", 10), ("received", 24)]
+    assert len(lines(tx, BERND, kind="received")) == len(lines(tx, CLARA, kind="received")) == 1
+    whole = call_log.one(tx, uuid.UUID(call_id), None)
+    assert (whole.callee_number, whole.rung) == ("22", "devices"), "what was decided first stays"
+    assert [(one["dialled"], one["rung"], one["trace"][0]["place"]) for one in whole.later] == [
+        ("23", "extension", "23")]
+    assert [one["subscriber_id"] for one in whole.answers] == [BERND, CLARA]
+
+
+def test_a_withheld_caller_is_in_the_callees_list_as_on_the_display_and_in_his_own_as_ever(tx):
+    call_id = str(uuid.uuid4())
+    call_log.write(tx, 701, [{**one, "withheld": True} for one in story(call_id)])
+    for who in (BERND, CLARA):
+        [line] = lines(tx, who)
+        assert (line.name, line.number, line.colleague_id) == (None, None, None)
+        assert lines(tx, who, search="Person") == lines(tx, who, search="21") == []
+        whole = call_log.one(tx, uuid.UUID(call_id), who)
+        assert (whole.caller_name, whole.caller_number, whole.caller_subscriber_id) == (None, None, None)
+    assert lines(tx, ANNA)[0].number == "22"
+    for viewer in (ANNA, None):
+        assert call_log.one(tx, uuid.UUID(call_id), viewer).caller_number == "21"
+
+
+def test_a_call_back_out_of_the_portal_is_placed_to_whom_it_called(tx):
+    """Somebody's mobile called his own mailbox, and the portal called the sender of a message."""
+    call_id = str(uuid.uuid4())
+    decided, _, end = story(call_id, caller=None, callee=ANNA)
+    back = later(call_id, 20, callee=None, caller_id=ANNA, anew=True, rang=[], callee_number="+491715550177",
+                 callee_name=None)
+    call_log.write(tx, 701, [decided, back, answered(call_id, None, 25, 35), {**end, "answered_at": at(2)}])
+    found = {line.kind: (line.number, line.name, line.duration_s) for line in lines(tx, ANNA)}
+    assert found == {"placed": ("+491715550177", None, 10), "missed": ("21", "Person 21", 0)}

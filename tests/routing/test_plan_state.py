@@ -72,7 +72,7 @@ def test_other_text_is_refused(text):
 def test_other_json_is_refused(content):
     with pytest.raises(NotAPlan):
         from_variable("j" + base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("="))
-    good = [VERSION, CALL, 7, "d", 1, "", [], 0, content]
+    good = [VERSION, CALL, 7, "d", 1, "", [], ["21", "", False, None], 0, content]
     with pytest.raises(NotAPlan):
         from_variable("j" + base64.urlsafe_b64encode(json.dumps(good).encode()).decode().rstrip("="))
 
@@ -81,7 +81,7 @@ def test_a_plan_that_leads_to_itself_cannot_be_written():
     steps = [["ring", [], 5, 0, 0, 0, "x", None, ["", "", False], ""]]
     with pytest.raises(NotAPlan, match="does not exist"):
         from_variable("j" + base64.urlsafe_b64encode(
-            orjson.dumps([VERSION, CALL, 7, "d", 1, "", [], 0, steps])).decode().rstrip("="))
+            orjson.dumps([VERSION, CALL, 7, "d", 1, "", [], ["21", "", False, None], 0, steps])).decode().rstrip("="))
 
 
 def test_equal_plans_are_equal_text():

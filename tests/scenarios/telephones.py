@@ -18,7 +18,8 @@ The answer is {"ok": true} and what stands behind the arrow:
     {"do": "register", "device": d, "password": p}   with this password instead of the device's own
     {"do": "unregister", "device": d}            answered once the switch has taken it out
     {"do": "dial", "device": d, "to": "22"}      -> "call": id
-         optional "name": the display name sent; carrier only: "from": "+49171..." or null (withheld)
+         optional "name": the display name sent; carrier only: "from": "+49171..." or null (withheld), and with null
+         "asserted": "+49171...", told to the system alone (P-Asserted-Identity, Privacy: id)
     {"do": "answer", "call": id}
     {"do": "reject", "call": id, "sip_status": 486}   486 busy, 603 declined, 480 not available, 404...
     {"do": "redirect", "call": id, "to": "0171..."}   302 with this number at the switch's own address
@@ -258,13 +259,18 @@ class Telephone:
         self.registered = False
         return self
 
-    def dial(self, number: str, *, name: str | None = None, from_number: str | None = None) -> Call:
-        """from_number is the carrier's caller (None: withheld); a handset shows what the directory says."""
+    def dial(
+        self, number: str, *, name: str | None = None, from_number: str | None = None, asserted: str | None = None,
+    ) -> Call:
+        """from_number is the carrier's caller (None: withheld, asserted to the system alone); a handset shows what the
+        directory says."""
         request: dict[str, Any] = {"do": "dial", "device": self.device, "to": number}
         if name is not None:
             request["name"] = name
         if self.device.startswith("carrier"):
             request["from"] = from_number
+        if asserted is not None:
+            request["asserted"] = asserted
         return self._telephones.call(self._telephones.perform(request)["call"])
 
     def wait_for_ring(self, timeout_s: float = WAIT_S) -> Call:

@@ -199,4 +199,10 @@ def _as_seen_by(tx: Transaction, call: Row, subscriber_id: int) -> dict[str, Any
         "SELECT device_id FROM directory.devices WHERE company_id = :company_id AND subscriber_id = :id",
         company_id=call.company_id, id=subscriber_id)]
     rung, _words = why({**call, "answered": call.answered_at is not None}, own, of.language)
-    return {**call, "rung": rung, "trace": own_lines(call.trace or (), own), "steps": own_steps(call.steps, devices)}
+    later = []
+    for one in call.later:
+        lines = own_lines(one["trace"] or (), own)
+        last = next((line["rung"] for line in reversed(lines) if line.get("decides")), None)
+        later.append({**one, "rung": last, "trace": lines})
+    return {**call, "rung": rung, "trace": own_lines(call.trace or (), own), "later": later,
+            "steps": own_steps(call.steps, devices)}

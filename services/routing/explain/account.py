@@ -129,24 +129,29 @@ def _seen(tx: Transaction, company_id: int, viewer: int, account: Account, *, ca
 
 
 def _past(tx: Transaction, company_id: int, row: Row) -> Account:
-    answered_by, callee, caller = (
+    callee, caller = (
         imagined.of_subscriber(tx, company_id, one) if one else None
-        for one in (row.answered_by, row.callee_subscriber_id, row.caller_subscriber_id))
+        for one in (row.callee_subscriber_id, row.caller_subscriber_id))
+    answers = [(datetime.fromisoformat(one["at"]), imagined.of_subscriber(tx, company_id, one["subscriber_id"])
+                if one["subscriber_id"] else None) for one in row.answers]
+    answered_by = next((person for _, person in answers if person), None)
     someone = callee or caller
     zone = ZoneInfo(someone.site.time_zone) if someone else UTC
 
     def there(at: datetime | None) -> str | None:
         return at.astimezone(zone).isoformat(timespec="seconds") if at else None
 
-    trace = row.trace or []
+    trace, later = row.trace or [], [one["trace"] or [] for one in row.later]
     names = tx.rows(
         "SELECT extension, btrim(first_name || ' ' || last_name) AS name FROM directory.subscribers"
         " WHERE company_id = :company_id AND extension = ANY (:places)", company_id=company_id,
-        places=sorted({line["place"] for line in trace}))
+        places=sorted({line["place"] for lines in (trace, *later) for line in lines}))
+    named = {one.extension: one.name for one in names}
     return {
         "kind": "past",
         "call_id": str(row.call_id),
-        "caller": {"number": row.caller_number, "name": row.caller_name or "", "withheld": row.caller_number is None},
+        "caller": {"number": row.caller_number, "name": row.caller_name or "",
+                   "withheld": row.caller_withheld or row.caller_number is None},
         "dialled": row.dialled,
         "callee": {"subscriber_id": row.callee_subscriber_id, "extension": row.callee_number,
                    "name": row.callee_name or ""} if row.callee_number else None,
@@ -154,13 +159,20 @@ def _past(tx: Transaction, company_id: int, row: Row) -> Account:
         "direction": row.direction,
         "from_memory": row.from_memory,
         "rung": row.rung,
-        "rungs": told(trace, {one.extension: one.name for one in names}),
+        "rungs": told(trace, named),
+        "later": [{"at": there(datetime.fromisoformat(one["at"])), "dialled": one["dialled"], "rung": one["rung"],
+                   "rungs": told(lines, named)} for one, lines in zip(row.later, later, strict=True)],
         "happened": [{**step, "at": there(datetime.fromisoformat(step["at"]))} for step in row.steps],
         "answered_at": there(row.answered_at),
-        "answered_by": {"extension": answered_by.extension, "name": answered_by.name} if answered_by else None,
+        "answered_by": _named(answered_by),
+        "answers": [{"at": there(at), "by": _named(person)} for at, person in answers],
         "ended_at": there(row.ended_at),
         "cause": row.cause,
     }
+
+
+def _named(person: imagined.Person | None) -> dict[str, str] | None:
+    return {"extension": person.extension, "name": person.name} if person else None
 
 
 def told(trace: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:

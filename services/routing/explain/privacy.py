@@ -28,6 +28,11 @@ def as_seen_by(account: Account, extension: str, device_ids: Iterable[str], *, c
     if "plan" in account:
         begins_at = next((line["place"] for line in account["rungs"] if line["decides"] and not _leads_on(line)), "")
         seen["plan"] = _own_way(account["plan"], extension) if begins_at in own else dict(HIDDEN)
+    if "later" in account:
+        seen["later"] = [{**one, "rungs": own_lines(one["rungs"], own)} for one in account["later"]]
+        for one in seen["later"]:
+            if not any(line["decides"] for line in one["rungs"]):
+                one["rung"] = None
     if "happened" in account:
         seen["happened"] = own_steps(account["happened"], device_ids)
     return seen

@@ -22,6 +22,8 @@ _RESULTS = {"busy": "busy", "no_answer": "no answer", "not_reachable": "not reac
 def in_text(account: Account) -> str:
     """Ends with a line break; every text of people in it is made one line first."""
     lines = [*_head(account), "", *_ladder(account), ""]
+    for decision in account.get("later", ()):
+        lines += [_plain(f"Sent on to {decision['dialled']} at {_clock(decision['at'])}"), *_ladder(decision), ""]
     lines += _happened(account) if account["kind"] == "past" else _planned(account)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -222,10 +224,11 @@ def _happened(account: Account) -> Iterator[str]:
     for step in account["happened"]:
         ended = step.get("outcome") and f"{step['outcome'].replace('_', ' ')} ({', '.join(step.get('causes') or ())}): "
         yield from _folded(_plain(f"  {_clock(step['at'])}  {ended or ''}{_done(step)}"), " " * 12)
-    if account["answered_at"]:
-        person = account["answered_by"]
+    for answer in account["answers"] or [{"at": account["answered_at"], "by": None}]:
+        person = answer["by"]
         by = f" by {_who(person['name'], person['extension'])}" if person else ""
-        yield _plain(f"  {_clock(account['answered_at'])}  answered{by}")
+        if answer["at"]:
+            yield _plain(f"  {_clock(answer['at'])}  answered{by}")
     if account["ended_at"]:
         yield f"  {_clock(account['ended_at'])}  ended ({account['cause']})"
 

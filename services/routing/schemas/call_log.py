@@ -76,6 +76,17 @@ class Looked(Schema):
     decides = fields.Boolean(metadata={"description": "the ladder of this place ended here"})
 
 
+class LaterDecision(Schema):
+    """When the call was transferred, or called back from the voice portal."""
+
+    at = fields.String(required=True)
+    dialled = fields.String(allow_none=True, required=True)
+    callee_number = fields.String(allow_none=True, required=True)
+    callee_name = fields.String(allow_none=True, required=True)
+    rung = fields.String(allow_none=True, required=True)
+    trace = fields.List(fields.Nested(Looked), allow_none=True, required=True)
+
+
 class WholeCall(Schema):
     call_id = fields.UUID(required=True)
     direction = fields.String(allow_none=True, required=True)
@@ -91,6 +102,7 @@ class WholeCall(Schema):
     rung = fields.String(allow_none=True, required=True)
     from_memory = fields.Boolean(required=True, metadata={"description": "decided while the database was away"})
     trace = fields.List(fields.Nested(Looked), allow_none=True, required=True)
+    later = fields.List(fields.Nested(LaterDecision), required=True)
     steps = fields.List(fields.Dict(), required=True, metadata={"description": "what was done, in order"})
 
 
@@ -140,6 +152,7 @@ class CallRecords(Schema):
 class WholeRecord(CallRecord):
     from_memory = fields.Boolean(required=True)
     trace = fields.List(fields.Nested(Looked), allow_none=True, required=True)
+    later = fields.List(fields.Nested(LaterDecision), required=True)
     steps = fields.List(fields.Dict(), required=True)
 
 

@@ -67,6 +67,18 @@ class RungView(Schema):
     decides = fields.Boolean(required=True, metadata={"description": "the ladder of this place ended here"})
 
 
+class LaterDecision(Schema):
+    at = fields.String(required=True)
+    dialled = fields.String(allow_none=True, required=True)
+    rung = fields.String(allow_none=True, required=True, metadata={"description": "what decided"})
+    rungs = fields.List(fields.Nested(RungView), required=True)
+
+
+class Answered(Schema):
+    at = fields.String(required=True)
+    by = fields.Nested(AnsweredBy, allow_none=True, required=True, metadata={"description": "null: outside"})
+
+
 class Explanation(Schema):
     kind = fields.String(required=True, metadata={"description": "imagined or past"})
     call_id = fields.String()
@@ -81,6 +93,8 @@ class Explanation(Schema):
     from_memory = fields.Boolean(required=True, metadata={"description": "decided while the database was away"})
     rung = fields.String(allow_none=True, required=True, metadata={"description": "what decided first"})
     rungs = fields.List(fields.Nested(RungView), required=True)
+    later = fields.List(fields.Nested(LaterDecision), metadata={
+        "description": "what was decided when the call was transferred, or called back from the voice portal"})
     plan = fields.Dict(metadata={"description": (
         "what happens, as a tree: `do` is ring, splash, send_on, announce, mailbox, portal, end, say, code,"
         " pick_up; what follows stands under busy, no_answer, not_reachable, gone or then;"
@@ -90,7 +104,8 @@ class Explanation(Schema):
         " forwarded_at_once, daily_budget; null: none")})
     happened = fields.List(fields.Dict(), metadata={"description": "what was done, in order, with what came of it"})
     answered_at = fields.String(allow_none=True)
-    answered_by = fields.Nested(AnsweredBy, allow_none=True)
+    answered_by = fields.Nested(AnsweredBy, allow_none=True, metadata={"description": "the first who took it"})
+    answers = fields.List(fields.Nested(Answered), metadata={"description": "all who took it, one after the other"})
     ended_at = fields.String(allow_none=True)
     cause = fields.String(allow_none=True, metadata={"description": "FreeSWITCH's cause of the end"})
 
@@ -114,7 +129,8 @@ PAST_EXAMPLE = {
     "callee": {"subscriber_id": 2, "extension": "22", "name": "Bernd Köhler"}, "at": "2026-12-24T15:00:00+01:00",
     "from_memory": False, "rung": "night service", "rungs": [_RUNG],
     "happened": [{"at": "2026-12-24T15:00:00+01:00", "question": 1, "do": "mailbox", "reason": "always"}],
-    "answered_at": "2026-12-24T15:00:01+01:00", "answered_by": None, "ended_at": "2026-12-24T15:00:21+01:00",
+    "answered_at": "2026-12-24T15:00:01+01:00", "answered_by": None, "answers": [], "later": [],
+    "ended_at": "2026-12-24T15:00:21+01:00",
     "cause": "NORMAL_CLEARING",
 }
 

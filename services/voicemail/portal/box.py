@@ -13,7 +13,8 @@ from shared.database import Database
 
 # A colleague is called back, and named, by the extension he has now.
 _MESSAGES = """
-SELECT m.message_id, m.left_at, m.urgent, coalesce(c.extension, m.caller_number) AS caller_number, g.greeting_id
+SELECT m.message_id, m.left_at, m.urgent, coalesce(c.extension, m.caller_number) AS caller_number,
+       c.subscriber_id AS caller_id, g.greeting_id
 FROM voicemail.messages m
 LEFT JOIN directory.subscribers c
        ON c.company_id = m.company_id AND c.subscriber_id = m.caller_subscriber_id
@@ -25,7 +26,7 @@ _OF: dict[Kind, str] = {
     "new": " AND m.read_at IS NULL ORDER BY m.urgent DESC, m.left_at, m.message_id",
     "saved": " AND m.read_at IS NOT NULL ORDER BY m.left_at DESC, m.message_id",
 }
-_CAN_BE_CALLED = re.compile(r"\+?[0-9]{2,20}")
+_CAN_BE_SAID = re.compile(r"\+?[0-9]{2,20}")
 
 
 def messages(database: Database, box: Box, kind: Kind) -> tuple[Message, ...]:
@@ -35,7 +36,8 @@ def messages(database: Database, box: Box, kind: Kind) -> tuple[Message, ...]:
     return tuple(
         Message(
             str(row.message_id), row.left_at, urgent=row.urgent,
-            caller_number=row.caller_number if _CAN_BE_CALLED.fullmatch(row.caller_number or "") else None,
+            caller_number=row.caller_number if _CAN_BE_SAID.fullmatch(row.caller_number or "") else None,
+            caller_id=row.caller_id,
             caller_name_id=str(row.greeting_id) if row.greeting_id else None,
         )
         for row in rows

@@ -88,12 +88,13 @@ class _Listening:
                         self._at -= 1
                         key = yield from self._play(with_intro=True)
                 case "5":
-                    if self._message.caller_number is None:
+                    number = self._message.calls_back
+                    if number is None:
                         key = yield from self._menu(NO_NUMBER)
                     else:
                         yield from self._passed()
                         yield from tell(CALLING_BACK)
-                        return CallBack(self._message.caller_number)
+                        return CallBack(number)
                 case "6":
                     key = yield from self._menu(*sender(self._message, self._box), *when(
                         self._message.left_at, self._now, self._box.time_zone, self._box.language))

@@ -45,6 +45,13 @@ class Message:
     """His recorded name, as a greeting's id; None: he has none."""
     urgent: bool = False
 
+    @property
+    def calls_back(self) -> str | None:
+        """None: nobody knows whom that would call. Digits without + are a carrier's own way of writing a number, or one
+        that cannot be called; dialled here they might be anybody's."""
+        number = self.caller_number
+        return number if number and (self.caller_id is not None or number.startswith("+")) else None
+
 
 # Sounds
 

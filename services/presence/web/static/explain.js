@@ -100,6 +100,8 @@ function account(told) {
     h("h2", { class: "route" }, h("span", {}, caller), icon("arrow"), h("span", {}, callee)),
     h("p", { class: "soft" }, wall(told.at), ...notes.map((one) => ` · ${one}`)),
     places(told.rungs).map(ladder),
+    (told.later ?? []).map((one) => [h("p", { class: "soft" }, `${wall(one.at)} · ${t("sent_on_to", { name: one.dialled })}`),
+      places(one.rungs).map(ladder)]),
     told.plan && [h("h3", {}, t("then")), h("ul", { class: "plan" }, step(told.plan))],
     told.happened?.length ? [h("h3", {}, t("happened")), h("ul", { class: "plan" }, told.happened.map((one) => h("li", {}, one.at && h("span", { class: "soft digits" }, `${wall(one.at)} `), described(one))))] : null);
 }

@@ -121,7 +121,7 @@ const WORDS = {
   callee_hint: ["Nebenstelle oder Nummer", "extension or number"], now: ["jetzt", "now"],
   show_why: ["Zeigen", "Show"], decided: ["entscheidet", "decides"], passed: ["weiter", "passed"],
   at_place: ["bei {name} ({place})", "at {name} ({place})"], then: ["Was dann geschieht", "What happens then"],
-  happened: ["Was geschah", "What happened"], week_of: ["Woche von {name}", "Week of {name}"],
+  sent_on_to: ["weitergegeben an {name}", "sent on to {name}"], happened: ["Was geschah", "What happened"], week_of: ["Woche von {name}", "Week of {name}"],
   week: ["Woche", "Week"], week_before: ["Woche davor", "Week before"], week_after: ["Woche danach", "Week after"],
   holiday: ["Feiertag: {name}", "Holiday: {name}"], night_on: ["Nachtschaltung an bis {until}", "Night service on until {until}"],
   not_known: ["Nicht berücksichtigt: laufende Gespräche, angemeldete Telefone und erreichte Grenzen jener Zeit.",
