@@ -23,7 +23,8 @@ PEOPLE_OF_A_COMPANY = 1_000
 PEOPLE_OF_A_SITE = 100
 
 # Person n (from 0) is number n % 1000 of company n / 1000: extension 20000 + that, number +4930 and ten digits of n.
-# Each has a telephone and a mailbox, every second some setting, every third a forward, every tenth rules.
+# Each has a telephone and a mailbox, every second some setting, every third a forward, every tenth rules; and every
+# tenth is the number of a customer, whose name the company knows.
 _FILL = """
 INSERT INTO directory.companies (company_id, name, sip_domain)
 SELECT c, 'Company ' || c, 'c' || c || '.example' FROM generate_series(1, {companies}) c;
@@ -62,6 +63,10 @@ FROM generate_series(0, {size} - 1, 10) n, generate_series(1, 3) p;
 INSERT INTO routing.call_rules (company_id, list, position, name, prefixes, action)
 SELECT c, 'enterprise_incoming', 1, 'Nobody from there', ARRAY['+8'], 'reject'
 FROM generate_series(1, {companies}) c;
+INSERT INTO directory.contacts (company_id, contact_id, organisation)
+SELECT n / {people} + 1, n + 1, 'Customer ' || n FROM generate_series(0, {size} - 1, 10) n;
+INSERT INTO directory.contact_numbers (company_id, contact_id, position, label, number)
+SELECT n / {people} + 1, n + 1, 1, 'work', '+4989' || lpad(n::text, 10, '0') FROM generate_series(0, {size} - 1, 10) n;
 INSERT INTO presence.calls_up_confirmed (at) VALUES (now() + interval '1 day');
 INSERT INTO presence.calls_up (company_id, subscriber_id, leg_uuids)
 SELECT n / {people} + 1, n + 1, ARRAY[gen_random_uuid()] FROM generate_series(0, {size} - 1, 100) n;
@@ -118,8 +123,9 @@ def median_ms(routing_url: str, size: int) -> float:
         callee = dice.randrange(size)
         if turn % 2:
             number = f"+4930{callee:010}"
+            customer = f"+4989{callee - callee % 10:010}"  # the company's contact
             return Asked(trunk=f"trunk-{callee // PEOPLE_OF_A_COMPANY + 1}-1", dialled=number, dialled_number=number,
-                         caller_number="+491700000001")
+                         caller_number=customer)
         colleague = callee - callee % PEOPLE_OF_A_COMPANY + dice.randrange(min(size, PEOPLE_OF_A_COMPANY))
         return Asked(device_id=f"device-{colleague}", dialled=str(20000 + callee % PEOPLE_OF_A_COMPANY))
 

@@ -1,4 +1,4 @@
-"""Who calls, as the mailbox is told and as it is written down: whatever leg he speaks on, however his carrier writes."""
+"""Who calls, as the mailbox is told and as it is written down: whatever leg he speaks on, and in whatever form."""
 
 from __future__ import annotations
 
