@@ -84,7 +84,7 @@ def test_who_answers_and_is_handed_on_himself_has_not_missed_the_call(stage: Sta
 @proves("L1", "R15")
 def test_who_pays_for_a_call_outside_is_not_who_answers_it(stage: Stage) -> None:
     telephones = stage.telephones
-    anna, bernd = telephones["anna"].register(), telephones["bernd"].register()
+    anna = telephones["anna"].register()
     emptied(stage, "anna", "bernd")
     call = anna.dial("01715550177")
     telephones.carrier.wait_for_ring().answer()
@@ -103,7 +103,6 @@ def test_who_pays_for_a_call_outside_is_not_who_answers_it(stage: Stage) -> None
         line = newest(stage, "anna", kind="placed", number="22")
         assert explained(stage, line["call_id"])["answered_by"] is None
         assert newest(stage, "bernd", number="21")["kind"] == "missed", "somebody else spoke"
-    assert bernd.registered
 
 
 @proves("L1", "C1", "C3")
