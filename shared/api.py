@@ -20,6 +20,7 @@ import hashlib
 import json
 import random
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -204,6 +205,9 @@ def serve(app: Wsgi, host: str, port: int) -> WSGIServer:
         server.start()
     except OSError as error:
         raise OSError(error.errno, f"port {port} on {host}: {error.strerror or error}") from error
+    # Inherited by each connection. gevent sends headers and body apart: without it the body waits for the reader's
+    # acknowledgement of the headers, which on a connection that stays open comes 40 ms later (tcp(7)).
+    server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return server
 
 
