@@ -18,6 +18,7 @@ connection is thrown away, because nobody knows what it would say next.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -64,6 +65,11 @@ class Row(dict[str, Any]):
             raise AttributeError(name) from None
 
 
+class Kept(str):
+    """A statement of a Transaction the server plans once a connection: for what is asked all the time, and takes longer
+    to plan than to do. A parameter has the type of what it stands beside: none of text[] for a uuid[]."""
+
+
 class Transaction:
     """Statements of one transaction; parameters are written :name."""
 
@@ -72,6 +78,7 @@ class Transaction:
         self._scope = scope
         self._began = False
         self._waiting: list[bytes] = []
+        self._prepared: dict[str, str] = {}
 
     def rows(self, sql: str, **parameters: Any) -> list[Row]:
         with self._executed(sql, parameters) as cursor:
@@ -96,7 +103,7 @@ class Transaction:
         """A statement whose answer nobody needs: it goes out in the message of the next one, or of COMMIT, and what the
         server has against it is heard then."""
         with self._cursor() as cursor:
-            self._waiting.append(cursor.mogrify(_for_driver(sql), parameters))
+            self._waiting.append(self._said(cursor, sql, parameters))
         if len(self._waiting) >= _TOGETHER:
             self.flush()
 
@@ -139,17 +146,28 @@ class Transaction:
 
     @contextmanager
     def _executed(self, sql: str, parameters: dict[str, Any]) -> Iterator[Any]:
-        statement = _for_driver(sql)
         with self._cursor() as cursor:
-            if self._began and not self._waiting:
-                cursor.execute(statement, parameters)
-            else:
-                # What cannot be said at all is found out before anything counts as said.
-                beginning = [] if self._began else [cursor.mogrify(_BEGIN, {"scope": self._scope})]
-                message = b"; ".join((*beginning, *self._waiting, cursor.mogrify(statement, parameters)))
-                self._began, self._waiting = True, []
-                cursor.execute(message)
+            # What cannot be said at all is found out before anything counts as said.
+            beginning = [] if self._began else [cursor.mogrify(_BEGIN, {"scope": self._scope})]
+            message = b"; ".join((*beginning, *self._waiting, self._said(cursor, sql, parameters)))
+            self._began, self._waiting = True, []
+            cursor.execute(message)
+            self._connection.info.update(self._prepared)
             yield cursor
+
+    def _said(self, cursor: Any, sql: str, parameters: dict[str, Any]) -> bytes:
+        if not isinstance(sql, Kept):
+            said: bytes = cursor.mogrify(_for_driver(sql), parameters)
+            return said
+        statement, arguments = _for_server(sql)
+        name = self._connection.info.get(sql) or self._prepared.get(sql)
+        beginning = b""
+        if name is None:
+            # Known to be there only when the message has succeeded: until then each try has a name of its own.
+            self._prepared[sql] = name = f"kept_{next(_NAMES)}"
+            beginning = f"PREPARE {name} AS {statement}; ".encode()
+        said = cursor.mogrify(f"EXECUTE {name}{arguments}", parameters)
+        return beginning + said
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -161,6 +179,7 @@ class Transaction:
 
 _BEGIN = "BEGIN; SELECT set_config('pbx.company', %(scope)s, true)"
 _TOGETHER = 200
+_NAMES = itertools.count(1)
 
 
 def _rows_of(cursor: Any) -> list[Row]:
@@ -310,10 +329,21 @@ class _Pool:
         self._pool.dispose()
 
 
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+
+
 @lru_cache(4096)
 def _for_driver(sql: str) -> str:
     """:name as psycopg2 writes it; :: stays a cast."""
-    return re.sub(r"(?<![:\w]):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
+
+
+@lru_cache(256)
+def _for_server(sql: str) -> tuple[str, str]:
+    """The statement as PREPARE takes it, and the arguments of EXECUTE as psycopg2 writes them."""
+    names = list(dict.fromkeys(_PARAMETER.findall(sql)))
+    statement = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", sql)
+    return statement, f"({', '.join(f'%({name})s' for name in names)})" if names else ""
 
 
 class _ConnectionDied(DatabaseUnavailable):

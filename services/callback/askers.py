@@ -11,7 +11,7 @@ from services.callback.modes import Mode as CallMode
 from services.callback.modes import Place, Preferences, Telephones
 from services.callback.targets import Allowed
 from shared.barring import Range
-from shared.database import Transaction
+from shared.database import Kept, Transaction
 
 _UNDER_WAY = "state NOT IN ('ended', 'failed', 'cancelled', 'unknown')"
 # As many requests as can be between their look at the company's limit and their commit: a pool of connections, twice.
@@ -56,7 +56,7 @@ def asker(tx: Transaction, company_id: int, subscriber_id: int) -> Asker | None:
     """None: the company has no such subscriber. The company is named, although row security sees to it, for the
     indexes begin with it."""
     row = tx.row(
-        """SELECT s.company_id, s.subscriber_id, s.mobile_number, i.country, i.area_code, c.allowed_classes,
+        Kept("""SELECT s.company_id, s.subscriber_id, s.mobile_number, i.country, i.area_code, c.allowed_classes,
                coalesce(t.max_simultaneous, 2) AS max_simultaneous,
                coalesce(t.max_per_minute, 10) AS max_per_minute, coalesce(t.ring_s, 30) AS ring_s,
                coalesce(t.mode, 'call_back') AS mode, coalesce(t.always_call_back, false) AS always_call_back,
@@ -79,7 +79,7 @@ def asker(tx: Transaction, company_id: int, subscriber_id: int) -> Asker | None:
            JOIN directory.companies c ON c.company_id = s.company_id
            LEFT JOIN callback.settings t ON t.company_id = s.company_id AND t.subscriber_id = s.subscriber_id
            LEFT JOIN callback.company_settings y ON y.company_id = s.company_id
-           WHERE s.company_id = :company_id AND s.subscriber_id = :subscriber_id""",
+           WHERE s.company_id = :company_id AND s.subscriber_id = :subscriber_id"""),
         company_id=company_id, subscriber_id=subscriber_id,
     )
     if row is None:
@@ -99,10 +99,10 @@ def asker(tx: Transaction, company_id: int, subscriber_id: int) -> Asker | None:
 def with_extension(tx: Transaction, company_id: int, extension: str) -> Colleague | None:
     """None: the company has no such extension."""
     row = tx.row(
-        "SELECT concat_ws(' ', nullif(s.first_name, ''), s.last_name) AS name, n.number"
+        Kept("SELECT concat_ws(' ', nullif(s.first_name, ''), s.last_name) AS name, n.number"
         " FROM directory.subscribers s LEFT JOIN directory.numbers n"
         " ON n.company_id = s.company_id AND n.subscriber_id = s.subscriber_id AND n.is_main"
-        " WHERE s.company_id = :company_id AND s.extension = :extension",
+        " WHERE s.company_id = :company_id AND s.extension = :extension"),
         company_id=company_id, extension=extension,
     )
     return None if row is None else Colleague(str(row.name), row.number)
@@ -111,9 +111,9 @@ def with_extension(tx: Transaction, company_id: int, extension: str) -> Colleagu
 def with_number(tx: Transaction, company_id: int, number: str) -> Colleague | None:
     """None: not a number of the company."""
     row = tx.row(
-        "SELECT concat_ws(' ', nullif(s.first_name, ''), s.last_name) AS name FROM directory.numbers n"
+        Kept("SELECT concat_ws(' ', nullif(s.first_name, ''), s.last_name) AS name FROM directory.numbers n"
         " LEFT JOIN directory.subscribers s ON s.company_id = n.company_id AND s.subscriber_id = n.subscriber_id"
-        " WHERE n.company_id = :company_id AND n.number = :number",
+        " WHERE n.company_id = :company_id AND n.number = :number"),
         company_id=company_id, number=number,
     )
     return None if row is None else Colleague(str(row.name), number)
@@ -122,7 +122,7 @@ def with_number(tx: Transaction, company_id: int, number: str) -> Colleague | No
 def usage(tx: Transaction, company_id: int, subscriber_id: int, of_company: Limits) -> Usage:
     """Near the company's limits is a look at two indexes that ends where the answer is known."""
     row = tx.one(
-        f"""SELECT clock_timestamp() AS now,
+        Kept(f"""SELECT clock_timestamp() AS now,
                count(*) FILTER (WHERE {_UNDER_WAY}) AS under_way,
                coalesce(array_agg(created_at) FILTER (WHERE created_at > now() - interval '1 minute'),
                         '{{}}') AS recent,
@@ -132,7 +132,7 @@ def usage(tx: Transaction, company_id: int, subscriber_id: int, of_company: Limi
                           WHERE company_id = :company_id AND created_at > now() - interval '1 minute'
                           OFFSET :per_minute) AS near
            FROM callback.attempts WHERE company_id = :company_id AND subscriber_id = :id
-               AND (created_at > now() - interval '1 minute' OR {_UNDER_WAY})""",
+               AND (created_at > now() - interval '1 minute' OR {_UNDER_WAY})"""),
         company_id=company_id, id=subscriber_id,
         simultaneous=max(0, of_company.max_simultaneous - 1 - _REQUESTS_TOGETHER),
         per_minute=max(0, of_company.max_per_minute - 1 - _REQUESTS_TOGETHER),

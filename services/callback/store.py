@@ -10,7 +10,7 @@ from uuid import UUID
 from services.callback.attempt import Progress, State
 from services.callback.first_leg import Errand, FirstLeg
 from services.callback.reasons import Reason
-from shared.database import Row, Transaction
+from shared.database import Kept, Row, Transaction
 
 _UNDER_WAY = "state NOT IN ('ended', 'failed', 'cancelled', 'unknown')"
 
@@ -33,8 +33,8 @@ def lock_subscriber(tx: Transaction, subscriber_id: int) -> None:
 def attempt_by_key(tx: Transaction, company_id: int, subscriber_id: int, asked_by: str, key: str) -> Row | None:
     """The company is named here and below although row security sees to it: the indexes begin with it."""
     return tx.row(
-        "SELECT attempt_id, request_sha256 FROM callback.attempts WHERE company_id = :company_id"
-        " AND subscriber_id = :subscriber_id AND asked_by = :asked_by AND idempotency_key = :key",
+        Kept("SELECT attempt_id, request_sha256 FROM callback.attempts WHERE company_id = :company_id"
+        " AND subscriber_id = :subscriber_id AND asked_by = :asked_by AND idempotency_key = :key"),
         company_id=company_id, subscriber_id=subscriber_id, asked_by=asked_by, key=key,
     )
 
@@ -47,15 +47,15 @@ def company_of(tx: Transaction, subscriber_id: int) -> int | None:
 def insert(tx: Transaction, attempt: dict[str, Any], legs: Sequence[FirstLeg]) -> None:
     columns = ", ".join(attempt)
     values = ", ".join(f":{name}" for name in attempt)
-    tx.later(f"INSERT INTO callback.attempts ({columns}) VALUES ({values})", **attempt)
+    tx.later(Kept(f"INSERT INTO callback.attempts ({columns}) VALUES ({values})"), **attempt)
     _insert_legs(tx, attempt["company_id"], attempt["attempt_id"], legs)
 
 
 def _insert_legs(tx: Transaction, company_id: int, attempt_id: str, legs: Sequence[FirstLeg]) -> None:
     for leg in legs:
         tx.later(
-            "INSERT INTO callback.first_legs (leg_uuid, company_id, attempt_id, device_id, number, position)"
-            " VALUES (:leg_uuid, :company_id, :attempt_id, :device_id, :number, :position)",
+            Kept("INSERT INTO callback.first_legs (leg_uuid, company_id, attempt_id, device_id, number, position)"
+            " VALUES (:leg_uuid, :company_id, :attempt_id, :device_id, :number, :position)"),
             leg_uuid=str(leg.leg_uuid), company_id=company_id, attempt_id=attempt_id, device_id=leg.device_id,
             number=leg.number, position=leg.position,
         )
@@ -79,14 +79,14 @@ def claim(tx: Transaction, attempt_id: UUID, within_s: int, further: Sequence[Fi
     further: legs to the same number over the next trunks, known with the attempt before anything is dialled.
     """
     claimed = tx.execute(
-        "UPDATE callback.attempts SET state = 'dialling', checked_at = now() WHERE attempt_id = :id"
-        " AND state = 'accepted' AND created_at > now() - make_interval(secs => :within_s)",
+        Kept("UPDATE callback.attempts SET state = 'dialling', checked_at = now() WHERE attempt_id = :id"
+        " AND state = 'accepted' AND created_at > now() - make_interval(secs => :within_s)"),
         id=str(attempt_id), within_s=within_s,
     )
     if not claimed:
         return None
     row = tx.one(
-        """SELECT a.company_id, a.subscriber_id, a.destination, a.shown_name, a.shown_number, a.ring_s,
+        Kept("""SELECT a.company_id, a.subscriber_id, a.destination, a.shown_name, a.shown_number, a.ring_s,
                a.business_number, a.presentation, s.language, s.extension, c.sip_domain, i.main_number AS site_number,
                (SELECT t.name FROM directory.trunks t WHERE t.company_id = a.company_id AND t.enabled
                 ORDER BY t.position LIMIT 1) AS gateway
@@ -94,13 +94,13 @@ def claim(tx: Transaction, attempt_id: UUID, within_s: int, further: Sequence[Fi
            JOIN directory.subscribers s ON s.company_id = a.company_id AND s.subscriber_id = a.subscriber_id
            JOIN directory.companies c ON c.company_id = a.company_id
            JOIN directory.sites i ON i.company_id = s.company_id AND i.site_id = s.site_id
-           WHERE a.attempt_id = :id""",
+           WHERE a.attempt_id = :id"""),
         id=str(attempt_id),
     )
     _insert_legs(tx, row.company_id, str(attempt_id), further)
     legs = tx.rows(
-        "SELECT leg_uuid, device_id, number, position FROM callback.first_legs WHERE attempt_id = :id"
-        " ORDER BY position, device_id",
+        Kept("SELECT leg_uuid, device_id, number, position FROM callback.first_legs WHERE attempt_id = :id"
+        " ORDER BY position, device_id"),
         id=str(attempt_id),
     )
     return Errand(attempt_id=attempt_id, **row, legs=[
@@ -110,10 +110,10 @@ def claim(tx: Transaction, attempt_id: UUID, within_s: int, further: Sequence[Fi
 
 def lock(tx: Transaction, attempt_id: UUID) -> Followed | None:
     row = tx.row(
-        """SELECT a.company_id, a.state::text, a.reason, a.target_reason,
+        Kept("""SELECT a.company_id, a.state::text, a.reason, a.target_reason,
                ARRAY(SELECT l.leg_uuid::text FROM callback.first_legs l
                      WHERE l.attempt_id = a.attempt_id) AS first_legs
-           FROM callback.attempts a WHERE a.attempt_id = :id FOR UPDATE OF a""",
+           FROM callback.attempts a WHERE a.attempt_id = :id FOR UPDATE OF a"""),
         id=str(attempt_id),
     )
     if row is None:
@@ -126,8 +126,8 @@ def lock(tx: Transaction, attempt_id: UUID) -> Followed | None:
 
 def save(tx: Transaction, attempt_id: UUID, progress: Progress) -> None:
     tx.execute(
-        "UPDATE callback.attempts SET state = CAST(:state AS callback.state), reason = :reason,"
-        " target_reason = :target_reason, checked_at = now() WHERE attempt_id = :id",
+        Kept("UPDATE callback.attempts SET state = CAST(:state AS callback.state), reason = :reason,"
+        " target_reason = :target_reason, checked_at = now() WHERE attempt_id = :id"),
         id=str(attempt_id), state=progress.state.value, reason=progress.reason,
         target_reason=progress.target_reason,
     )
@@ -147,7 +147,7 @@ def set_to_be_hung_up(tx: Transaction, attempt_id: UUID, due: bool) -> None:
 def hang_up_if_cancelled(tx: Transaction, attempt_id: UUID) -> bool:
     """A leg may be up although the attempt was called off: somebody is to look after it."""
     return bool(tx.execute(
-        "UPDATE callback.attempts SET to_be_hung_up = true WHERE attempt_id = :id AND state = 'cancelled'",
+        Kept("UPDATE callback.attempts SET to_be_hung_up = true WHERE attempt_id = :id AND state = 'cancelled'"),
         id=str(attempt_id),
     ))
 
@@ -193,7 +193,7 @@ _VIEW = """
 def view(tx: Transaction, attempt_id: UUID, subscriber_id: int | None) -> Row | None:
     """subscriber_id: only if it is this one's; None: anybody's."""
     return tx.row(
-        _VIEW + "WHERE a.attempt_id = :id AND a.subscriber_id = coalesce(:subscriber_id, a.subscriber_id)",
+        Kept(_VIEW + "WHERE a.attempt_id = :id AND a.subscriber_id = coalesce(:subscriber_id, a.subscriber_id)"),
         id=str(attempt_id), subscriber_id=subscriber_id,
     )
 

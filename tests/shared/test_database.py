@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from gevent.server import StreamServer
 
-from shared.database import Database, DatabaseError, DatabaseUnavailable, NotFound, RuleBroken, Transaction
+from shared.database import Database, DatabaseError, DatabaseUnavailable, Kept, NotFound, RuleBroken, Transaction
 
 ADD_SITE = "INSERT INTO directory.sites (company_id, name, area_code) VALUES (:id, 'Berlin', '30')"
 
@@ -241,6 +241,43 @@ def test_what_the_server_has_against_it_is_heard_and_nothing_of_it_stays(
         raise ZeroDivisionError
     with owner.company(first) as tx:
         assert sites_of(tx, first) == before
+
+
+def test_a_kept_statement_is_planned_once_a_connection_whatever_became_of_its_first_transaction(
+    owner: Database, two_companies: tuple[int, int]
+) -> None:
+    first, _ = two_companies
+    add = Kept("INSERT INTO directory.sites (company_id, name, area_code) VALUES (:id, :name, replace('3%0', '%', ''))")
+    with owner.company(first) as tx:
+        before = sites_of(tx, first)
+    with pytest.raises(ZeroDivisionError), owner.company(first) as tx:
+        tx.later(add, id=first, name="never said")
+        raise ZeroDivisionError
+    with pytest.raises(RuleBroken), owner.company(first) as tx:
+        tx.later(ADD_NAMED, id=-1, name="of nobody")
+        tx.execute(add, id=first, name="not kept")
+    for name in ("Köln 100 % :id 'x'", "Z last"):
+        with pytest.raises(RuleBroken), owner.company(first) as tx:
+            tx.later(add, id=first, name="not kept")
+            tx.execute(add, id=-1, name="of nobody")
+        with owner.company(first) as tx:
+            tx.later(add, id=first, name=name)
+            assert tx.execute(add, id=first, name=f"{name} twice") == 1
+    with owner.company(first) as tx:
+        added = ["Köln 100 % :id 'x'", "Köln 100 % :id 'x' twice", "Z last", "Z last twice"]
+        assert [name for name in sites_of(tx, first) if name not in before] == added
+        # One of the message that failed behind it, and the one in use.
+        assert len(tx.rows("SELECT name FROM pg_prepared_statements")) == 2
+
+
+def test_a_kept_statement_sees_the_company_of_its_transaction(
+    reader: Database, two_companies: tuple[int, int]
+) -> None:
+    sites = Kept("SELECT company_id FROM directory.sites WHERE area_code = :code")
+    for _ in range(10):     # from the sixth on the plan is one for any parameters (PostgreSQL, PREPARE)
+        for company_id in two_companies:
+            with reader.company(company_id) as tx:
+                assert {row.company_id for row in tx.rows(sites, code="30")} == {company_id}
 
 
 def test_many_more_than_one_message_takes_are_all_said(owner: Database, two_companies: tuple[int, int]) -> None:
