@@ -163,8 +163,9 @@ _SENTENCES: Mapping[str, re.Pattern[str]] = {
 # A redirect (300, 301, 302, 305) ends the leg with REQUESTED_CHAN_UNAVAIL. Otherwise mod_sofia itself calls whatever
 # its Contact says, past barring and the company's rules, or sends the caller there (sofia.c,
 # sofia_handle_sip_r_invite).
-# presence_privacy: any registered handset may watch a plain extension, and mod_sofia's own lamp would name who calls
-# there (switch_channel.c, switch_channel_perform_presence; sofia_presence.c). Our lamps say what the watcher may know.
+# presence_privacy: any handset of the company may watch a plain extension, and mod_sofia's own lamp would name who
+# calls there (switch_channel.c, switch_channel_perform_presence; sofia_presence.c). Our lamps say what the watcher may
+# know.
 _EVERY_LEG = ("outbound_redirect_fatal=true", "presence_privacy=true")
 
 

@@ -208,6 +208,7 @@ class Channel:
         self.event(
             "CHANNEL_CALLSTATE", **{"Original-Channel-Call-State": old, "Channel-Call-State-Number": number}
         )
+        self.switch.lamps.call_changed(self)
 
     def set_state(self, state: int) -> None:
         if not self.down:

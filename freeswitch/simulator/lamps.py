@@ -1,6 +1,7 @@
-"""Lamps on telephones: those for messages, and keys that watch `proto+` addresses (sofia_presence.c).
+"""Lamps on telephones: for messages, and keys that watch `proto+` addresses or plain extensions (sofia_presence.c).
 
-A key on a plain extension is mod_sofia's own business and not simulated: watching one is refused.
+Who watches a plain extension follows its legs; the switch sends nothing to those whom the triggers of
+freeswitch/conf/profiles/internal.xml leave out.
 """
 
 from __future__ import annotations
@@ -14,22 +15,28 @@ from freeswitch.simulator.events import SwitchEvent
 from freeswitch.simulator.names import new_uuid
 
 if TYPE_CHECKING:
+    from freeswitch.simulator.channel import Channel
     from freeswitch.simulator.switch import Switch
     from freeswitch.simulator.telephones import Telephone
 
 log = structlog.get_logger()
 
 EXPIRES_S = 300
+# What mod_sofia makes of a leg on a plain extension; a leg with another call state is not shown.
+_OF_A_LEG = {"RING_WAIT": "early", "RINGING": "early", "EARLY": "early", "ACTIVE": "confirmed", "HELD": "confirmed",
+             "UNHELD": "confirmed"}  # fmt: skip
 
 
 class Watch:
-    """One subscription with Event: dialog."""
+    """One subscription with Event: dialog; a plain extension has no protocol."""
 
     def __init__(self, telephone: Telephone, address: str) -> None:
         self.id = new_uuid()
         self.telephone = telephone
         self.address = address
-        self.protocol, _, self.user = address.partition("+")
+        user, _, domain = address.partition("@")
+        self.protocol, _, self.user = user.rpartition("+")
+        self.domain = domain or telephone.domain
 
     def change(self, **shown: object) -> dict[str, object]:
         return {
@@ -46,20 +53,50 @@ class Lamps:
     def watch(self, telephone: Telephone, address: str) -> Watch:
         watch = Watch(telephone, address)
         self.watches[watch.id] = watch
-        self._probe(watch, EXPIRES_S)
+        if watch.protocol:
+            self._probe(watch, EXPIRES_S)
+        elif self._may_watch(watch):
+            self._show_plain(watch, self._state_of_legs(watch) or "terminated")
         return watch
 
     def unwatch(self, watch_id: str) -> None:
         watch = self.watches.pop(watch_id)
-        self._probe(watch, 0)
+        if watch.protocol:
+            self._probe(watch, 0)
+
+    def _may_watch(self, watch: Watch) -> bool:
+        registered = self._switch.registrar.find(watch.telephone.device, watch.telephone.domain) is not None
+        return registered and watch.domain == watch.telephone.domain
+
+    def call_changed(self, channel: Channel) -> None:
+        """sofia_presence_sub_callback: by the leg that changed, or by those still up when it has ended."""
+        who = channel.variables.get("presence_id")
+        for watch in list(self.watches.values()):
+            if watch.protocol or f"{watch.user}@{watch.domain}" != who or not self._may_watch(watch):
+                continue
+            if channel.call_state == "HANGUP":
+                self._show_plain(watch, self._state_of_legs(watch) or "terminated")
+            elif channel.call_state in _OF_A_LEG:
+                self._show_plain(watch, _OF_A_LEG[channel.call_state])
+
+    def _state_of_legs(self, watch: Watch) -> str | None:
+        shown = {_OF_A_LEG.get(leg.call_state) for leg in self._switch.channels.values()
+                 if leg.variables.get("presence_id") == f"{watch.user}@{watch.domain}"}  # fmt: skip
+        return next((state for state in ("confirmed", "early") if state in shown), None)
+
+    def _show_plain(self, watch: Watch, state: str) -> None:
+        """presence_privacy: nobody is named."""
+        up = state != "terminated"
+        self._switch.telephones.changed(watch.change(
+            state=state, remote_name="Anonymous" if up else "", remote_number="anonymous" if up else ""))
 
     def _probe(self, watch: Watch, expires_s: int) -> None:
         """Nothing is shown until somebody answers this."""
         event = SwitchEvent("PRESENCE_PROBE")
-        domain = watch.telephone.domain
         for name, value in (
             ("proto", watch.protocol), ("login", "internal"), ("sip_profile", "internal"),
-            ("from", f"{watch.telephone.device}@{domain}"), ("to", f"{watch.address}@{domain}"),
+            ("from", f"{watch.telephone.device}@{watch.telephone.domain}"),
+            ("to", f"{watch.protocol}+{watch.user}@{watch.domain}"),
             ("proto-specific-event-name", "dialog"), ("event_type", "presence"), ("alt_event_type", "dialog"),
             ("expires", str(expires_s)), ("sub-call-id", watch.id),
         ):  # fmt: skip
@@ -71,9 +108,11 @@ class Lamps:
         protocol, who = event.get("proto"), event.get("from") or ""
         only = event.get("call-id")
         for watch in list(self.watches.values()):
-            if watch.protocol != protocol or f"{watch.user}@{watch.telephone.domain}".lower() != who.lower():
-                continue
-            if only is not None and only != watch.id:
+            # By Call-ID nothing else is looked at, not even whom it watches.
+            if only is not None:
+                if only != watch.id:
+                    continue
+            elif watch.protocol != protocol or f"{watch.user}@{watch.domain}".lower() != who.lower():
                 continue
             state = event.get("answer-state") or "terminated"
             if state not in ("early", "confirmed", "terminated"):

@@ -117,10 +117,7 @@ class TelephoneApi:
         return {"path": str(self._telephones.find_call(call, even_over=True).heard())}
 
     def _watch_(self, device: str, address: str) -> dict[str, Any]:
-        telephone = self._telephone(device)
-        if "+" not in address:
-            raise CannotDo("lamps on plain extensions are mod_sofia's own and not simulated; watch lamp+…")
-        return {"watch": self._switch.lamps.watch(telephone, address).id}
+        return {"watch": self._switch.lamps.watch(self._telephone(device), address).id}
 
     def _unwatch_(self, watch: str) -> None:
         if watch not in self._switch.lamps.watches:

@@ -33,7 +33,7 @@ LAST_KEY = 8
 NIGHT = "night"
 
 _USER = re.compile(r"([0-9]{2,6})-([1-9]|night)-([a-z0-9]{10,32})")
-_ANSWERABLE = re.compile(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}")
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 # Neither control characters, which no header may hold, nor what XML has no place for.
 _UNFIT_FOR_XML = re.compile("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -77,10 +77,15 @@ def parse_address(text: str) -> LampAddress | None:
     return LampAddress(found[1], shows, found[3], domain.lower())
 
 
-def answerable(text: str) -> str | None:
-    """user@host of a probe's `to` without its protocol, if it may be sent back in an answer."""
-    rest = text.removeprefix(f"{PROTOCOL}+")
-    return rest if _ANSWERABLE.fullmatch(rest) else None
+def nobody_at(text: str) -> str:
+    """In whose name a lamp that shows nobody is answered; text: the `to` of its probe.
+
+    Neither an extension nor a device, which have two signs and more: in the name of one who has a call mod_sofia would
+    show that call (sofia_presence.c, actual_sofia_presence_event_handler, "simulate a call that is up"), and anybody
+    can subscribe to `lamp+22`.
+    """
+    domain = text.rpartition("@")[2]
+    return f"x@{domain if _DOMAIN.fullmatch(domain) else 'lamp.invalid'}"
 
 
 def picture_of(lamp: Lamp, number: str, name: str) -> Picture:

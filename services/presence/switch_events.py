@@ -26,7 +26,7 @@ from services.presence import registrations as registered
 from services.presence.board import Board
 from services.presence.feed import Feed
 from services.presence.lamp_sender import LampSender
-from services.presence.lamps import DARK, PROTOCOL, LampAddress, answerable, parse_address, presence_headers
+from services.presence.lamps import DARK, PROTOCOL, LampAddress, nobody_at, parse_address, presence_headers
 from services.presence.nights import next_look, nights_at
 from services.presence.people import People
 from services.presence.store import in_turns
@@ -185,22 +185,20 @@ class SwitchEvents:
         if expires_s <= 0:
             self._subscriptions.end(address, call_id)
         elif owner is None:
-            self._answer_dark(f"{PROTOCOL}+{address.user}@{address.domain}", call_id)
+            self._answer_dark(address.domain, call_id)
         elif not self.board.people.may_watch_as((watcher or "").partition("@")[0], owner):
             log.warning("lamp key used by a foreign handset", lamp=address.user, watcher=watcher)
-            self._answer_dark(f"{PROTOCOL}+{address.user}@{address.domain}", call_id)
+            self._answer_dark(address.domain, call_id)
         else:
             self._subscriptions.begin(address, call_id, expires_s=expires_s, now=self._clock())
             self._sender.wake([address], again=True)
 
     def _answer_dark(self, text: str, call_id: str) -> None:
         """To this one subscription; a handset that got no answer at all would show nothing, or the last state."""
-        target = answerable(text)
-        if target is None or not call_id:
+        if not call_id:
             return
-        headers = presence_headers(target, DARK, only_call_id=call_id)
         try:
-            self._client.send(send_event("PRESENCE_IN", headers))
+            self._client.send(send_event("PRESENCE_IN", presence_headers(nobody_at(text), DARK, only_call_id=call_id)))
         except EslError as error:
             log.warning("probe not answered", reason=str(error))
 

@@ -135,16 +135,24 @@ def authentication(one: Person) -> str:
     return f"{one.device};{DOMAIN};[authentication username={one.device} password={one.password}]"
 
 
+def register(bench: instances.Instance, work: Path, people: Sequence[Person], *more: str) -> None:
+    """Calls for them go to one port. more: for SIPp, like the port this comes from."""
+    logins = work / "logins.csv"
+    logins.write_text("SEQUENTIAL\n" + "".join(f"{authentication(one)}\n" for one in people))
+    sipp(work, "register", f"127.0.0.1:{bench.env['PBX_SIP_INTERNAL_PORT']}", "-m", str(len(people)), "-r", "20",
+         "-inf", str(logins), "-key", "contact_port", str(_ringing_port(bench)), "-timeout", "60", *more)
+
+
+def _ringing_port(bench: instances.Instance) -> int:
+    return int(bench.env["PBX_TRUNK_PORT"]) + 5
+
+
 @contextmanager
 def telephones(bench: instances.Instance, work: Path, people: Sequence[Person]) -> Iterator[None]:
     """Everybody's, registered at one port, ringing and answering every call."""
-    port = int(bench.env["PBX_TRUNK_PORT"]) + 5
-    internal = f"127.0.0.1:{bench.env['PBX_SIP_INTERNAL_PORT']}"
-    logins = work / "logins.csv"
-    logins.write_text("SEQUENTIAL\n" + "".join(f"{authentication(one)}\n" for one in people))
-    sipp(work, "register", internal, "-m", str(len(people)), "-r", "20", "-inf", str(logins), "-key", "contact_port",
-         str(port), "-timeout", "60")
-    ringing = _sipp_beside(work, "callee", internal, "-p", str(port), "-aa", "-mp", "41000")
+    register(bench, work, people)
+    ringing = _sipp_beside(work, "callee", f"127.0.0.1:{bench.env['PBX_SIP_INTERNAL_PORT']}",
+                           "-p", str(_ringing_port(bench)), "-aa", "-mp", "41000")
     try:
         yield
     finally:
@@ -165,9 +173,12 @@ def keys(bench: instances.Instance, work: Path, people: Sequence[Person], *, pla
             rows.append(f"{authentication(one)};{address};{kind}-{shown}\n")
     table.write_text("SEQUENTIAL\n" + "".join(rows))
     trace = folder / "trace"
+    port = str(free_port(socket.SOCK_DGRAM))
+    if plain:   # the switch lets those watch whose device registered from the same port (profiles/internal.xml)
+        register(bench, work, people, "-p", port)
     watching = _sipp_beside(
         folder, "watch", f"127.0.0.1:{bench.env['PBX_SIP_INTERNAL_PORT']}", "-m", str(len(rows)), "-l", str(len(rows)),
-        "-p", str(free_port(socket.SOCK_DGRAM)), "-r", "100", "-inf", str(table),
+        "-p", port, "-r", "100", "-inf", str(table),
         "-trace_msg", "-message_file", str(trace), "-message_overwrite", "true",
         "-ringbuffer_size", "2000000000")
     try:

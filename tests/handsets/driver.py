@@ -25,7 +25,7 @@ from shared.esl.errors import CommandRejected, EslError
 from shared.esl.events import Event
 from tests.handsets import configuration
 from tests.handsets.configuration import Login, Places
-from tests.handsets.lamps import LampWatch
+from tests.handsets.lamps import LampWatch, PlainWatch
 from tests.handsets.process import FreeSwitch
 
 CARRIER = "carrier"
@@ -92,7 +92,7 @@ class HandsetDriver:
         self._registration_changed = Flag()
         self._last_status: dict[str, str] = {}
         self._message_lamps: dict[str, dict[str, Any]] = {}
-        self._watches: dict[str, LampWatch] = {}
+        self._watches: dict[str, LampWatch | PlainWatch] = {}
         self._switch: FreeSwitch | None = None
         self._client: InboundClient | None = None
 
@@ -329,8 +329,16 @@ class HandsetDriver:
         return {"path": played.recording}
 
     def _do_watch(self, device: str, address: str) -> dict[str, Any]:
-        watch = LampWatch(self.folder / "lamps", self._login(device), self.places, address,
-                          lambda change: self.on_change(change))
+        login = self._login(device)
+
+        def changed(change: Mapping[str, Any]) -> None:
+            self.on_change(change)
+
+        watch: LampWatch | PlainWatch
+        if "+" in address:
+            watch = LampWatch(self.folder / "lamps", login, self.places, address, changed)
+        else:
+            watch = PlainWatch(login, self.places, address, changed, registered=self._registered.get(device, False))
         self._watches[watch.id] = watch
         watch.start()
         return {"watch": watch.id}

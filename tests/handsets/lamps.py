@@ -1,4 +1,8 @@
-"""A lamp key, played by SIPp: SUBSCRIBE with digest, then every NOTIFY is answered and read from SIPp's trace."""
+"""A lamp key, played by SIPp: SUBSCRIBE with digest, then every NOTIFY is answered and read from SIPp's trace.
+
+One on a plain extension registers first, since the switch wants to know where such a watcher lives (freeswitch/conf/
+profiles/internal.xml): it says by hand what the telephone would say from its own port.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from urllib.parse import unquote
 
 import gevent
 
+from tests.handsets.by_hand import DeviceByHand
 from tests.handsets.configuration import Login, Places
 from tests.handsets.process import free_port
 
@@ -113,6 +118,42 @@ class LampWatch:
         if b"<dialog-info" not in body:
             return None
         return {**told, **read_dialog_info(body)}
+
+
+class PlainWatch:
+    """The same for a plain extension, of the telephone's own company or, with @, of any domain. Who is not registered
+    watches without registering."""
+
+    def __init__(self, login: Login, places: Places, address: str, on_change: Callable[[Mapping[str, Any]], None], *,
+                 registered: bool) -> None:
+        self.id = uuid.uuid4().hex[:12]
+        self._handset_port = places.handset_port
+        self._device = DeviceByHand(login, places, on_notify=self._take)
+        self._address = address
+        self._on_change = on_change
+        self._registered = registered
+
+    def start(self) -> None:
+        login = self._device.login
+        if self._registered:
+            # Where the playing switch has registered it (configuration.py), so that calls still go there, and not quite
+            # the same: its next REGISTER would make this one come from its port (sofia_reg.c, update_registration).
+            place = f"127.0.0.1:{self._handset_port};transport=udp;gw={login.device};watch={self.id}"
+            contact = f"sip:{login.device}@{place}"
+            assert self._device.register(contact) == 200
+        whom = self._address if "@" in self._address else f"{self._address}@{login.domain}"
+        assert self._device.subscribe(whom) == 202
+
+    def stop(self) -> None:
+        self._device.close()
+
+    def _take(self, notify: str) -> None:
+        body = notify.partition("\r\n\r\n")[2]
+        if "<dialog-info" in body:
+            self._on_change({
+                "change": "lamp", "watch": self.id, "device": self._device.login.device, "address": self._address,
+                "state": "terminated", "remote_name": "", "remote_number": "", "sip_status": 0,
+                **read_dialog_info(body.encode())})
 
 
 def _body_length(message: bytes) -> int:

@@ -56,7 +56,7 @@ class Stage:
         self.instance = instance
         self.env = instance.env
         self.secrets: dict[str, Any] = json.loads((instance.run / "secrets.json").read_text())
-        self._driver = driver
+        self.driver = driver
         self.telephones = Telephones(driver)
         self.database = Database(instance.env["PBX_ADMIN_DATABASE_URL"], pool_size=2)
         """The owner's login: for what a story has no HTTP door for yet."""
@@ -85,7 +85,7 @@ class Stage:
 
     def new_telephone(self, device: str, domain: str, password: str) -> Telephone:
         """One more telephone with this on its settings page; the story registers it."""
-        self._driver.add_login(Login(device, domain, password))
+        self.driver.add_login(Login(device, domain, password))
         return self.telephones[device]
 
     def lamp_address(self, device: str, position: int) -> str:

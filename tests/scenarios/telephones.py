@@ -31,6 +31,7 @@ The answer is {"ok": true} and what stands behind the arrow:
     {"do": "record", "call": id}                 -> "path": p; starts writing what this telephone hears
     {"do": "heard", "call": id}                  -> "path": p; stops: the WAV (8 kHz, mono, 16 bit) is complete
     {"do": "watch", "device": d, "address": "lamp+21-1-k"}   -> "watch": id
+         or a plain extension, "22" or "22@other-company.example"
     {"do": "unwatch", "watch": id}
 
 Changes, each the full state of one thing:
