@@ -152,7 +152,7 @@ class Answers:
             trace = (Looked("outgoing", EMERGENCY, saw, "decided", decides=True),)
             return Decided(
                 Decision(step, EMERGENCY, trace), question.company_id or 0, "", Caller(question.subscriber_id))
-        calls_from = self._from_carrier(question.caller_number, question)
+        calls_from = "" if question.calls_as else self._from_carrier(question.caller_number, question)
         dialled = Dialled(question.dialled, self._from_carrier(question.dialled, question)) if (
             question.from_trunk) else _dialled(question, country)
         asked = _asked(question, dialled, calls_from)

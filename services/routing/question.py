@@ -100,6 +100,11 @@ class Question:
     handed_on: frozenset[str] = frozenset()
     """Of the same: the extensions at which he was answered before that."""
 
+    @property
+    def calls_as(self) -> bool:
+        """Somebody of the company calls, so no number says who; for transfers see leg_subscriber_id."""
+        return not self.from_trunk and bool(self.device_id or self.acting_subscriber_id or self.leg_subscriber_id)
+
 
 @dataclass(frozen=True, slots=True)
 class WhatNext:
