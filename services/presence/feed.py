@@ -1,7 +1,7 @@
 """The event stream: each open page gets its list as a snapshot, then what changes in it.
 
-A page's backlog is the set of positions that changed since it was last written to, eight and the night service at
-most: a slow reader skips what is past and can never fill memory.
+A page's backlog is the set of positions that changed since it was last written to, eight, the night service and the
+line to the switch at most: a slow reader skips what is past and can never fill memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from services.presence.people import Person
 from shared.metrics import Gauge
 
 PING_EVERY_S = 15.0
+IN_STEP = "in_step"
 PAGES_PER_SUBSCRIBER = 10
+_EVENTS: dict[int | str, str] = {NIGHT: "night_service", IN_STEP: "in_step"}
 
 PAGES = Gauge("pbx_presence_pages", "Open event streams")
 
@@ -34,7 +36,7 @@ class Page:
     def __init__(self, watcher_id: int) -> None:
         self.watcher_id = watcher_id
         self.changed: set[int | str] = set()
-        """Positions, and NIGHT."""
+        """Positions, NIGHT and IN_STEP."""
         self.list_changed = True
         self.something = Flag()
 
@@ -44,15 +46,21 @@ class Feed:
         self._board = board
         self._pages: dict[int, list[Page]] = {}
         self._ids = itertools.count(1)
+        self.in_step = False
+        """What is shown is what the switch has; else as it was when last heard of."""
 
     @property
     def page_count(self) -> int:
         return sum(map(len, self._pages.values()))
 
     def lamps_of(self, watcher_id: int) -> list[dict[str, Any]]:
-        """What GET /v1/lamps shows: each position with its person and state."""
+        """Each position with its person and state."""
         watched = self._board.people.watched_by(watcher_id)
         return [self._lamp(watcher_id, position) for position in watched]
+
+    def snapshot_of(self, watcher_id: int) -> dict[str, Any]:
+        """What GET /v1/lamps shows, and a stream first."""
+        return {"lamps": self.lamps_of(watcher_id), "night_service": self.night_of(watcher_id), "in_step": self.in_step}
 
     def state_changed(self, subscriber_id: int) -> None:
         for watcher_id, position in self._board.people.watchers_of(subscriber_id):
@@ -67,6 +75,13 @@ class Feed:
                 for page in pages:
                     page.changed.add(NIGHT)
                     page.something.set()
+
+    def step_changed(self, in_step: bool) -> None:
+        self.in_step = in_step
+        for pages in self._pages.values():
+            for page in pages:
+                page.changed.add(IN_STEP)
+                page.something.set()
 
     def lists_changed(self, watcher_ids: Iterable[int] | None = None) -> None:
         """Of these watchers; None: of all."""
@@ -99,25 +114,36 @@ class Feed:
                 page.something.clear()
                 if page.list_changed:
                     page.list_changed = False
-                    lamps = self.lamps_of(page.watcher_id)
-                    now: dict[int | str, Any] = {lamp["position"]: lamp for lamp in lamps}
-                    now[NIGHT] = self.night_of(page.watcher_id)
+                    now = self._now(page.watcher_id)
                     if shown is not None and _who(now) == _who(shown):
                         page.changed.update(which for which in now if now[which] != shown[which])
                     else:
                         shown = now
                         page.changed.clear()
-                        yield self._message("snapshot", {"lamps": lamps, "night_service": now[NIGHT]})
+                        yield self._message("snapshot", self.snapshot_of(page.watcher_id))
                 elif page.changed:
-                    which = page.changed.pop()
-                    one = self.night_of(page.watcher_id) if which == NIGHT else self._lamp(page.watcher_id, int(which))
+                    # The line last: back in step, a page is told first what became of its lamps.
+                    which = next((one for one in page.changed if one != IN_STEP), IN_STEP)
+                    page.changed.discard(which)
+                    one = self._one(page.watcher_id, which)
                     if shown is not None and shown.get(which) != one:
                         shown[which] = one
-                        yield self._message("night_service" if which == NIGHT else "lamp", one)
+                        yield self._message(_EVENTS.get(which, "lamp"), one)
                 elif not page.something.wait(ping_every_s):
-                    yield ": ping\n\n"
+                    # An event, not a comment: a browser hides comments, and with them that the line is alive.
+                    yield "event: ping\ndata: {}\n\n"
         finally:
             self._close(page)
+
+    def _now(self, watcher_id: int) -> dict[int | str, Any]:
+        """All that is shown, by position, NIGHT and IN_STEP."""
+        which: tuple[int | str, ...] = (*self._board.people.watched_by(watcher_id), NIGHT, IN_STEP)
+        return {one: self._one(watcher_id, one) for one in which}
+
+    def _one(self, watcher_id: int, which: int | str) -> dict[str, Any] | None:
+        if which == IN_STEP:
+            return {"in_step": self.in_step}
+        return self.night_of(watcher_id) if which == NIGHT else self._lamp(watcher_id, int(which))
 
     def _close(self, page: Page) -> None:
         pages = self._pages.get(page.watcher_id, [])
@@ -156,4 +182,4 @@ class Feed:
 
 def _who(shown: dict[int | str, Any]) -> list[tuple[int | str, int | None]]:
     """Whom the positions are for: with the same people a page needs no new snapshot."""
-    return [(which, lamp["subscriber_id"]) for which, lamp in shown.items() if which != NIGHT]
+    return [(which, lamp["subscriber_id"]) for which, lamp in shown.items() if isinstance(which, int)]

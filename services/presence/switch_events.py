@@ -99,6 +99,7 @@ class SwitchEvents:
         DEVICES.set_function(lambda: self._registrations.device_count)
         SUBSCRIPTIONS.set_function(lambda: self._subscriptions.count)
         client.listen(self.take, self.after_gap, names=EVENTS)
+        client.watch_step(self.feed.step_changed)
 
     def start(self) -> list[gevent.Greenlet[..., None]]:
         """The tables are read before anything is heard; raises what the database raises.

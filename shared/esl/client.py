@@ -108,6 +108,7 @@ class InboundClient:
         self._job_events_on: InboundConnection | None = None
         self._on_resync: list[Callable[[InboundClient], None]] = []
         self._deliveries: list[Delivery] = []
+        self._step_watchers: list[Callable[[bool], None]] = []
         self._unsynced = 0
         self.counters = Counters()
         self.listen(on_event, on_resync, names=events)
@@ -139,6 +140,10 @@ class InboundClient:
             )
         )
         self._on_resync.append(on_resync or (lambda client: None))
+
+    def watch_step(self, changed: Callable[[bool], None]) -> None:
+        """changed: told False the moment the connection is gone, True when every on_resync has run; never to wait."""
+        self._step_watchers.append(changed)
 
     def start(self) -> None:
         if self._supervisor is None:
@@ -324,6 +329,7 @@ class InboundClient:
             if self._unsynced == 0:
                 self.counters.resyncs += 1
                 self._attempt = 0
+                self._tell_step(True)
 
     def _drop_connection(self, failure: EslError) -> None:
         if self._connection is not None:
@@ -334,6 +340,11 @@ class InboundClient:
         """Called by the connection, of which there is never more than one, the moment it closes."""
         self._up.clear()
         self._settled.clear()
+        self._tell_step(False)
+
+    def _tell_step(self, in_step: bool) -> None:
+        for changed in self._step_watchers:
+            changed(in_step)
 
     def _fail_jobs(self, failure: EslError | None) -> None:
         reason = failure if isinstance(failure, ConnectionLost) else ConnectionLost(str(failure))

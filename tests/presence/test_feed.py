@@ -14,6 +14,8 @@ from shared.calls_up import CallState, CallsUp, Direction, Leg, LegNews
 
 from .examples import ANNA, BERND, CLARA, DEVICES, PEOPLE
 
+PING = "event: ping\ndata: {}\n\n"
+
 
 class House:
     def __init__(self) -> None:
@@ -69,10 +71,10 @@ def test_a_slow_reader_gets_what_is_true_now_not_what_was(house: House):
     assert next(house.feed.stream(ANNA.subscriber_id)).startswith("id: ")
 
 
-def test_a_quiet_stream_is_kept_open_by_comments(house: House):
+def test_a_quiet_stream_says_that_it_is_alive(house: House):
     stream = house.feed.stream(ANNA.subscriber_id, ping_every_s=0.01)
     next(stream)
-    assert next(stream) == ": ping\n\n"
+    assert next(stream) == PING
 
 
 def test_a_changed_list_is_a_new_snapshot(house: House):
@@ -87,14 +89,14 @@ def test_a_list_that_is_the_same_is_not_told_again(house: House):
     stream = house.feed.stream(ANNA.subscriber_id, ping_every_s=0.01)
     next(stream)
     house.feed.lists_changed()
-    assert next(stream) == ": ping\n\n"
+    assert next(stream) == PING
 
 
 def test_nobody_hears_of_those_he_does_not_watch(house: House):
     stream = house.feed.stream(BERND.subscriber_id, ping_every_s=0.01)
     next(stream)
     house.call(CallState.RINGING, CLARA.presence_id)
-    assert next(stream) == ": ping\n\n"
+    assert next(stream) == PING
 
 
 def test_streams_are_counted_and_given_back(house: House):
@@ -107,3 +109,26 @@ def test_streams_are_counted_and_given_back(house: House):
         stream.close()
     assert house.feed.page_count == 0
     next(house.feed.stream(ANNA.subscriber_id))
+
+
+def test_a_switch_that_is_lost_is_told_at_once_and_what_changed_before_it_is_back(house: House):
+    house.feed.step_changed(True)
+    stream = house.feed.stream(ANNA.subscriber_id, ping_every_s=0.01)
+    assert told(next(stream))[1]["in_step"] is True
+    house.feed.step_changed(False)
+    assert told(next(stream)) == ("in_step", {"in_step": False})
+    assert house.feed.snapshot_of(ANNA.subscriber_id)["in_step"] is False
+    house.call(CallState.RINGING)
+    house.feed.step_changed(True)
+    assert told(next(stream))[0] == "lamp"
+    assert told(next(stream)) == ("in_step", {"in_step": True})
+    assert next(stream) == PING
+
+
+def test_a_line_that_comes_and_goes_unseen_is_no_news(house: House):
+    house.feed.step_changed(True)
+    stream = house.feed.stream(ANNA.subscriber_id, ping_every_s=0.01)
+    next(stream)
+    house.feed.step_changed(False)
+    house.feed.step_changed(True)
+    assert next(stream) == PING

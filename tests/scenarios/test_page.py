@@ -33,9 +33,9 @@ def everybody_is_there(stage: Stage) -> Iterator[None]:
     watch(stage, "bernd", "clara")
 
 
-def page_of(stage: Stage, browser: Browser, who: str, **context: object) -> Page:
-    """Logged in with a token, as a person does it."""
-    page = browser.page(**context)
+def page_of(stage: Stage, browser: Browser, who: str, page: Page | None = None, **context: object) -> Page:
+    """Logged in with a token, as a person does it; on this page, or a new one."""
+    page = page or browser.page(**context)
     page.goto(stage.instance.url("presence") + "/")
     page.get_by_role("button", name="Mit Token anmelden").click()
     page.get_by_label("Zugangstoken").fill(stage.secrets["tokens"][who])
@@ -47,6 +47,12 @@ def page_of(stage: Stage, browser: Browser, who: str, **context: object) -> Page
 def person(page: Page, name: str, state: str = "") -> Page:
     found: Page = page.locator(f".people:not(.small) .person{f'.{state}' if state else ''}").filter(has_text=name)
     return found
+
+
+def hidden(page: Page, is_hidden: bool) -> None:
+    """Another tab lies over it, or no more: what a browser then says to the page."""
+    page.evaluate(f"Object.defineProperty(document, 'hidden', {{configurable: true, get: () => {str(is_hidden).lower()}"
+                  "}); document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def quiet(page: Page) -> None:
@@ -135,7 +141,8 @@ def test_anybody_is_found_and_put_on_the_list_by_keyboard_alone(stage: Stage, br
     page.keyboard.press("Escape")
     field.fill("weiß")
     page.get_by_role("option", name="Emma Weiß").wait_for()
-    page.get_by_role("button", name="Emma Weiß beobachten").first.click()
+    assert "auf die Liste" in field.get_attribute("aria-description")
+    page.keyboard.press("Shift+Enter")
     person(page, "Emma").wait_for()
     watched = stage.http("presence", "GET", "/v1/watched").body["watched"]
     assert [one["extension"] for one in watched] == [stage.extension(name) for name in ("bernd", "clara", "emma")]

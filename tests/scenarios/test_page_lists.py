@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,7 +15,7 @@ from tests.browser.browser import Browser, Page
 from tests.scenarios.stage import Stage
 from tests.scenarios.test_call_log import emptied
 from tests.scenarios.test_lamps import wait_for_state, watch
-from tests.scenarios.test_page import page_of, quiet
+from tests.scenarios.test_page import hidden, page_of, person, quiet
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +74,59 @@ def test_the_list_of_calls_is_asked_for_once_and_read_to_its_end(stage: Stage, b
     emptied(stage, "anna")
     quiet(page)
     page.close()
+
+
+@proves("P1", "P4")
+def test_a_star_adds_to_the_list_as_it_stands_and_there_is_none_while_it_is_unknown(
+    stage: Stage, browser: Browser
+) -> None:
+    page = page_of(stage, browser, "anna")
+    person(page, "Clara", "idle").wait_for()
+    page.locator(".people.small .person").filter(has_text="Emma").wait_for()
+    hidden(page, True)
+    watch(stage, "bernd", "clara", "david")
+    page.get_by_role("button", name="Emma Weiß beobachten").click()
+    names = ("bernd", "clara", "david", "emma")
+    stage.wait_until(lambda: watched(stage) == [stage.extension(name) for name in names], 5, f"the list {names}")
+    hidden(page, False)
+    person(page, "Emma").wait_for()
+    page.close()
+    with every_stream_taken(stage):
+        page = page_of(stage, browser, "anna")
+        page.locator(".people.small .person").filter(has_text="Felix").wait_for()
+        page.locator(".people:not(.small)").get_by_text("Wird geladen").wait_for()
+        page.locator(".live.off").wait_for()
+        assert page.get_by_role("button", name="beobachten").count() == 0
+        page.get_by_role("combobox").fill("felix")
+        page.get_by_role("option", name="Felix").wait_for()
+        assert page.get_by_role("button", name="beobachten").count() == 0
+        page.close()
+
+
+def watched(stage: Stage) -> list[str]:
+    return [one["extension"] for one in stage.http("presence", "GET", "/v1/watched").body["watched"]]
+
+
+@contextmanager
+def every_stream_taken(stage: Stage) -> Iterator[None]:
+    """As many pages as one person may have open."""
+    where = urlsplit(stage.instance.url("presence"))
+    lines = [http.client.HTTPConnection(where.hostname or "", where.port, timeout=10) for _ in range(10)]
+    shown = {"Authorization": f"Bearer {stage.secrets['tokens']['anna']}"}
+    try:
+        for line in lines:
+            line.request("GET", "/v1/lamps/events", headers=shown)
+            assert line.getresponse().read(8)
+        yield
+    finally:
+        for line in lines:
+            line.close()
+
+        def given_back() -> bool:
+            # A closed stream is noticed when it is written to.
+            watch(stage, "clara")
+            watch(stage, "bernd", "clara")
+            overview = stage.http("presence", "GET", "/v1/operator/overview", token="operator").body
+            return bool(overview["lamps"]["pages"] == 0)
+
+        stage.wait_until(given_back, 15, "the end of the streams")

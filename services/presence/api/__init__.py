@@ -103,7 +103,8 @@ class _Resources:
             @requires(*roles)
             @blueprint.response(200, content_type="text/event-stream", description=(
                 "Server-sent events: `snapshot` with all lamps first and whenever the list changes, then `lamp` with"
-                " each one that changes, `night_service` when that is switched, a comment every 15 s."))
+                " each one that changes, `night_service` when that is switched, `in_step` when the switch is lost or"
+                " back, `ping` every 15 s."))
             def get(self, subscriber_id: int | None = None) -> Response:
                 """The lamps as a stream of events"""
                 return resources.events(resources.watcher(subscriber_id))
@@ -145,8 +146,7 @@ class _Resources:
         return self.watched(watcher)
 
     def lamps(self, watcher: Person) -> dict[str, Any]:
-        feed = self._presence.feed
-        return {"lamps": feed.lamps_of(watcher.subscriber_id), "night_service": feed.night_of(watcher.subscriber_id)}
+        return self._presence.feed.snapshot_of(watcher.subscriber_id)
 
     def events(self, watcher: Person) -> Response:
         try:

@@ -33,7 +33,7 @@ def blueprint(presence: SwitchEvents, watcher: Callable[[int | None], Person]) -
                 ids &= frozenset(query["subscriber_ids"])
             found = _by_name(person for one in ids if (person := presence.board.people.person(one)) is not None)
             return {"colleagues": [presence.feed.shown(asking, person) for person in found[:query["limit"]]],
-                    "total": len(found)}
+                    "total": len(found), "in_step": presence.feed.in_step}
 
     return one
 

@@ -69,10 +69,10 @@ def blueprint(sources: Sources) -> Blueprint:
     @one.route("/calls")
     class Calls(MethodView):
         @_administrators
-        @one.response(200, CallsUpView, example={"calls": [CALL_EXAMPLE]})
+        @one.response(200, CallsUpView, example={"calls": [CALL_EXAMPLE], "in_step": True})
         def get(self) -> Any:
             """Calls that are up now, each with the rung that decided and its legs"""
-            return {"calls": calls(sources, principal().company_id)}
+            return {"calls": calls(sources, principal().company_id), "in_step": sources.presence.feed.in_step}
 
     @one.route("/registrations")
     class Registrations(MethodView):

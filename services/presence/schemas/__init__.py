@@ -58,10 +58,16 @@ class NightServiceView(Schema):
     on = fields.Boolean(required=True)
 
 
+def in_step() -> fields.Boolean:
+    return fields.Boolean(required=True, metadata={
+        "description": "this is what the switch has; false while it is not reached: then as it was before"})
+
+
 class LampsView(Schema):
     lamps = fields.List(fields.Nested(LampView), required=True)
     night_service = fields.Nested(NightServiceView, required=True, allow_none=True, metadata={
         "description": "of the subscriber's site; null where none is set up"})
+    in_step = in_step()
 
 
 PERSON_EXAMPLE = {"position": 1, "subscriber_id": 2, "extension": "22", "name": "Bernd Bauer"}
@@ -70,5 +76,5 @@ WATCHED_EXAMPLE = {"watched": [PERSON_EXAMPLE]}
 LAMPS_EXAMPLE = {
     "lamps": [{**PERSON_EXAMPLE, "state": "ringing", "lamp": "early", "because": [],
                "caller": {"number": "+49301234567", "name": "Clara Conrad"}}],
-    "night_service": {"site_id": 1, "site": "Berlin", "on": False},
+    "night_service": {"site_id": 1, "site": "Berlin", "on": False}, "in_step": True,
 }

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length, Range
 from webargs.fields import DelimitedList
 
-from services.presence.schemas import LampView
+from services.presence.schemas import LampView, in_step
 
 
 class ColleaguesQuery(Schema):
@@ -24,10 +24,11 @@ class ColleagueView(LampView):
 class ColleaguesView(Schema):
     colleagues = fields.List(fields.Nested(ColleagueView), required=True)
     total = fields.Integer(required=True, metadata={"description": "how many there are, shown or not"})
+    in_step = in_step()
 
 
 COLLEAGUES_EXAMPLE = {
     "colleagues": [{"subscriber_id": 2, "extension": "22", "name": "Bernd Bauer", "state": "away", "lamp": "confirmed",
                     "because": ["forwarded"], "caller": None}],
-    "total": 1,
+    "total": 1, "in_step": True,
 }

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
 from services.presence.overview.calls import CALL_STATES
+from services.presence.schemas import in_step
 from shared.trunk_states import STATES as TRUNK_STATES
 
 UNSENT = ("waiting", "sending", "refused", "given_up")
@@ -129,6 +130,7 @@ class CallUpView(Schema):
 
 class CallsUpView(Schema):
     calls = fields.List(fields.Nested(CallUpView), required=True)
+    in_step = in_step()
 
 
 class RegistrationsQuery(Schema):

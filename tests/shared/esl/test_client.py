@@ -162,6 +162,28 @@ def test_resync_runs_subscribed_and_before_the_events_of_its_connection() -> Non
     assert told == [shown, "early 0", "late 0", shown, "early 1", "late 1"]
 
 
+def test_who_watches_is_told_when_the_line_is_in_step_and_at_once_when_no_more() -> None:
+    ends, told, back = Flag(), [], Flag()
+
+    def script(peer: Peer, number: int) -> None:
+        peer.login()
+        if number > 0:
+            peer.serve()
+            return
+        peer.answer()
+        ends.wait(3)
+        peer.sock.close()
+
+    def changed(in_step: bool) -> None:
+        told.append((in_step, line.synced))
+        (ends if len(told) == 1 else back if len(told) == 3 else Flag()).set()
+
+    with event_socket(script) as port, client(port, events=ANSWER) as line:
+        line.watch_step(changed)
+        assert back.wait(3)
+    assert told[:3] == [(True, True), (False, False), (True, True)]
+
+
 def test_a_resync_that_fails_costs_the_connection_and_is_tried_again() -> None:
     tries: list[int] = []
 

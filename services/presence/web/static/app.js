@@ -1,19 +1,20 @@
 // The frame: who is there, which view, language and appearance.
 
-import { choose, chosen, putBar } from "./call.js";
-import { ask, every, onLeave, send } from "./door.js";
-import { face, h, icon, show } from "./dom.js";
+import { choose, chosen, findRunning, putBar } from "./call.js";
+import { ask, every, key, onLeave, send } from "./door.js";
+import { face, h, icon, noteOf, show } from "./dom.js";
 import { explain } from "./explain.js";
 import { calls } from "./log.js";
 import { logIn } from "./login.js";
 import { mailbox } from "./mailbox.js";
+import { keepFor } from "./kept.js";
 import { counters, lookForNews, onNews } from "./news.js";
 import { system } from "./operator.js";
 import { followLamps, people } from "./people.js";
 import { searchField } from "./search.js";
 import { currentLanguage, LANGUAGES, setLanguage, t } from "./words.js";
 
-const LANGUAGE = "pbx.language", LOOK = "pbx.look";
+const LANGUAGE = "pbx.language", LOOK = "pbx.look", WHOSE = "pbx.whose";
 const LOOKS = { auto: "half", light: "sun", dark: "moon" };
 let session = null, ends = [], endView = null, turn = 0;
 
@@ -59,8 +60,14 @@ function door(said) {
   end();
   session = null;
   document.title = t("title");
-  show(document.body, logIn(begin, said, controls()));
+  show(document.body, logIn(afresh, said, controls()));
   document.querySelector("input")?.focus();
+}
+
+/** Another session begins with an empty page: nothing of the last one is left in it, here or in the tabs beside. */
+function afresh() {
+  localStorage.setItem(WHOSE, key());
+  location.reload();
 }
 
 async function begin() {
@@ -71,9 +78,25 @@ async function begin() {
     setLanguage(language());
     return door(wrong.status === 401 ? null : wrong.words);
   }
+  keepFor(session.person);
   setLanguage(language());
   frame();
+  if (session.person) findRunning();
 }
+
+/** The cookie is the browser's: in another tab somebody else may have logged in, or out. */
+async function stillMine() {
+  if (!session) return;
+  const mine = session;
+  try {
+    const found = await send("page/session");
+    if (session === mine && whose(found) !== whose(mine)) location.reload();
+  } catch (wrong) {
+    if (wrong.status === 401 && session === mine) door(t("session_over"));
+  }
+}
+
+function whose(one) { return JSON.stringify([one.role, one.company?.company_id, one.person?.subscriber_id]); }
 
 function views() {
   const found = [];
@@ -119,9 +142,9 @@ function frame() {
     document.title = missed + box ? `(${missed + box}) ${t("title")}` : t("title");
   };
   if (session.person) {
-    ends.push(onNews(count), lookForNews(), followLamps((open) => {
-      live.className = `live ${open ? "on" : "off"}`;
-      show(live, h("i", {}), h("span", {}, open ? t("live") : t("not_live")));
+    ends.push(onNews(count), lookForNews(), followLamps((state) => {
+      live.className = `live ${state}`;
+      show(live, h("i", {}), h("span", {}, t(`live_${state}`)));
     }));
     count();
   }
@@ -189,15 +212,26 @@ function doNotDisturb() {
   return place;
 }
 
-async function logOut() {
-  try { await send("page/session", { method: "DELETE" }); } finally {
-    choose("");
-    location.hash = "";
-    door();
+async function logOut(event) {
+  const place = event.currentTarget.parentElement;
+  try {
+    await send("page/session", { method: "DELETE" });
+  } catch (wrong) {
+    place.querySelector(".note")?.remove();
+    place.append(noteOf(t("log_out_failed", { why: wrong.words }), "wrong"));
+    return;
   }
+  history.replaceState(null, "", location.pathname);
+  afresh();
 }
 
 onLeave(() => { if (session) door(t("session_over")); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) stillMine(); });
+window.addEventListener("storage", (event) => {
+  if (event.key !== WHOSE) return;
+  if (session) stillMine();
+  else location.reload();
+});
 dress();
 setLanguage(language());
 begin();

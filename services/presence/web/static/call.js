@@ -1,24 +1,24 @@
 // A click becomes a call: the own telephone rings first, then the other side. One bar shows how far it is.
 
-import { address, ask, key, stream, Wrong } from "./door.js";
+import { address, ask, key, stream } from "./door.js";
 import { h, icon, say, show } from "./dom.js";
+import { keep, kept } from "./kept.js";
 import { t } from "./words.js";
 
 const FINAL = ["ended", "failed", "cancelled", "unknown"];
 const STEPS = ["ringing_first", "ringing_target", "connected"];
 const GONE_AFTER_MS = 7000;
-const FIRST = "pbx.first_leg";
+const FIRST = "first_leg", CALLED = "pbx.called";
+const NO_ANSWER = [0, 502, 503, 504];
+const DOUBTFUL_MS = 60000;
 
-let bar = null, now = null, endStream = null, timer = null;
+let bar = null, now = null, endStream = null, timer = null, doubtful = null;
 
-export function putBar(place) { bar = place; }
+export function putBar(place) { bar = place; draw(); }
 
 /** What rings first: "" as it is set, "device:<id>", "first_leg:<place>" or "mode:this_phone". */
-export function chosen() { return localStorage.getItem(FIRST) ?? ""; }
-export function choose(what) {
-  if (what) localStorage.setItem(FIRST, what);
-  else localStorage.removeItem(FIRST);
-}
+export function chosen() { return kept(FIRST) ?? ""; }
+export function choose(what) { keep(FIRST, what); }
 
 /** Calls; who: as it is shown meanwhile. */
 export function act(target, who) { return begin({ target }, who); }
@@ -26,36 +26,60 @@ export function act(target, who) { return begin({ target }, who); }
 /** Takes what rings at a watched colleague to one's own telephone. */
 export function pickUp(lamp) { return begin({ target: `**${lamp.extension}` }, lamp.name); }
 
+/** A call of one's own that is under way: begun before the page was, or in doubt here. */
+export async function findRunning() {
+  try {
+    const { calls } = await ask("callback", "/v1/calls", { query: { limit: 10 } });
+    const one = calls.find((each) => !FINAL.includes(each.state));
+    if (now || !one) return;
+    const [id, who] = JSON.parse(sessionStorage.getItem(CALLED) ?? "[]");
+    now = { who: id === one.id ? who : one.target, target: one.target, state: null };
+    take(now, one);
+    follow(now);
+  } catch { /* then there is nothing to show */ }
+}
+
 async function begin(request, who) {
-  if (now && !FINAL.includes(now.state) && now.who === who) return;
-  const own = { who, state: "accepted", id: null };
+  // Whoever talks may call a second one. A call that is still being made stays in reach until it is called off.
+  if (now && !FINAL.includes(now.state) && now.state !== "connected") {
+    if (now.target !== request.target) { now.message = t("one_at_a_time"); draw(); say(now.message); }
+    return;
+  }
+  const own = { who, target: request.target, state: "accepted", id: null };
   leave();
   now = own;
   draw();
   const [name, value] = chosen().split(":");
   const body = value ? { ...request, [name]: value } : request;
   try {
-    const made = await asked(body, key());
+    const made = await asked(body);
     if (made.dial) return dialHere(own, made.dial);
+    sessionStorage.setItem(CALLED, JSON.stringify([made.id, who]));
     take(own, made);
     if (now === own) follow(own);
   } catch (wrong) {
     if (wrong.error === "unknown_device") choose("");
-    own.state = "failed";
+    own.state = NO_ANSWER.includes(wrong.status) ? "unknown" : "failed";
     own.message = wrong.words ?? String(wrong);
     if (now === own) finish();
   }
 }
 
-async function asked(body, once) {
+/** No answer says nothing about the call, and the same key again never dials twice: tried once more, and kept. */
+async function asked(body) {
+  const text = JSON.stringify(body);
+  const once = doubtful?.text === text && Date.now() - doubtful.at < DOUBTFUL_MS ? doubtful.once : key();
   const options = { method: "POST", body, headers: { "Idempotency-Key": once } };
-  try {
-    return await ask("callback", "/v1/calls", options);
-  } catch (wrong) {
-    // No answer says nothing about the call: the same key again never dials twice.
-    if (!(wrong instanceof Wrong) || wrong.status !== 0) throw wrong;
-    return ask("callback", "/v1/calls", options);
-  }
+  doubtful = { text, once, at: Date.now() };
+  const made = await ask("callback", "/v1/calls", options).catch((wrong) => {
+    if (wrong.status === 0) return ask("callback", "/v1/calls", options);
+    throw wrong;
+  }).catch((wrong) => {
+    if (!NO_ANSWER.includes(wrong.status)) doubtful = null;
+    throw wrong;
+  });
+  doubtful = null;
+  return made;
 }
 
 function follow(own) {
@@ -72,10 +96,17 @@ function take(own, call) {
 }
 
 function finish() {
-  endStream?.();
-  endStream = null;
+  leave();
   draw();
-  timer = setTimeout(() => { now = null; draw(); }, GONE_AFTER_MS);
+  timer = setTimeout(gone, GONE_AFTER_MS);
+}
+
+/** The one before it may still be up, or one in doubt have been made. */
+function gone() {
+  leave();
+  now = null;
+  draw();
+  findRunning();
 }
 
 function leave() {
@@ -123,7 +154,7 @@ function draw() {
       class: over ? "" : place < reached ? "past" : place === Math.max(0, reached) ? "here" : "" }))),
     h("span", { class: "text" }, h("strong", {}, own.who), h("span", {}, words(own))),
     over
-      ? h("button", { class: "round", "aria-label": t("close"), title: t("close"), onclick: () => { leave(); now = null; draw(); } }, icon("cross"))
+      ? h("button", { class: "round", "aria-label": t("close"), title: t("close"), onclick: gone }, icon("cross"))
       : h("button", { class: "pill end", disabled: !own.id, onclick: () => hangUp(own) }, icon("cross"),
         t(own.state === "connected" ? "hang_up" : "cancel")));
 }

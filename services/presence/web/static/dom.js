@@ -86,10 +86,14 @@ export function face(name, badge) {
   return element;
 }
 
+/** A name, whole where it is pointed at. */
+export function named(name) { return h("span", { class: "name", title: name }, name); }
+
 let speaker;
 /** Said by a screen reader, once, without moving anybody. */
 export function say(text) {
-  speaker ??= document.body.appendChild(h("div", { class: "unseen", role: "status", "aria-live": "polite" }));
+  // Drawing the page anew takes it away with the rest.
+  if (!speaker?.isConnected) speaker = document.body.appendChild(h("div", { class: "unseen", role: "status", "aria-live": "polite" }));
   speaker.textContent = "";
   requestAnimationFrame(() => { speaker.textContent = text; });
 }

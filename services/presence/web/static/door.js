@@ -15,7 +15,7 @@ export class Wrong extends Error {
     if (this.status === 0) return t("no_answer");
     if (this.status === 429) return t("too_many", { wait: this.retryAfter ?? "?" });
     if (this.status === 503 || this.status === 502) return t("unavailable");
-    return t.has(`error_${this.error}`) ? t(`error_${this.error}`) : this.message || t("went_wrong");
+    return t.has(`error_${this.error}`) ? t(`error_${this.error}`, { field: t.has(this.field) ? t(this.field) : this.field }) : this.message || t("went_wrong");
   }
 }
 
@@ -66,28 +66,39 @@ export function key() {
 /**
  * Server-sent events, for ever: begun anew when they break off, later and later while nobody answers. Closed while the
  * page is out of view: a browser opens only six connections to one place, for all its windows together.
- * handlers: {event name: data => …}; onState(true|false): whether it is open. Returns what ends it.
+ * handlers: {event name: data => …}; onState(true|false): whether it is open. silentMs: heard nothing for so long, it is
+ * taken for broken, as a line that died without a word is. Returns what ends it.
  */
-export function stream(where, handlers, onState) {
-  let source = null, timer = null, tries = 0, over = false;
-  const stop = () => { clearTimeout(timer); source?.close(); source = null; };
+export function stream(where, handlers, onState, silentMs = 0) {
+  let source = null, timer = null, tries = 0, over = false, watchdog = null;
+  const stop = () => { clearTimeout(timer); clearTimeout(watchdog); source?.close(); source = null; };
+  const heard = () => {
+    clearTimeout(watchdog);
+    if (silentMs) watchdog = setTimeout(broken, silentMs);
+  };
   const begin = () => {
     stop();
     if (over || document.hidden) return;
     source = new EventSource(where);
-    source.onopen = () => { tries = 0; onState?.(true); };
+    heard();
+    source.onopen = () => { tries = 0; heard(); onState?.(true); };
     for (const [name, handle] of Object.entries(handlers)) {
-      source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+      source.addEventListener(name, (event) => { heard(); handle(JSON.parse(event.data)); });
     }
-    source.onerror = () => {
-      stop();
-      onState?.(false);
-      tries += 1;
-      timer = setTimeout(begin, Math.min(15000, 300 * 1.7 ** Math.min(tries, 10)) * (0.7 + Math.random() * 0.6));
-      if (tries === 2) send("page/session").catch((wrong) => { if (wrong.status === 401) leave(); });
-    };
+    source.onerror = broken;
   };
-  const seen = () => { if (document.hidden) stop(); else if (!source) begin(); };
+  const broken = () => {
+    stop();
+    onState?.(false);
+    tries += 1;
+    timer = setTimeout(begin, Math.min(15000, 300 * 1.7 ** Math.min(tries, 10)) * (0.7 + Math.random() * 0.6));
+    if (tries === 2) send("page/session").catch((wrong) => { if (wrong.status === 401) leave(); });
+  };
+  const seen = () => {
+    if (!document.hidden) { if (!source) begin(); return; }
+    stop();
+    onState?.(false);
+  };
   document.addEventListener("visibilitychange", seen);
   begin();
   return () => { over = true; stop(); document.removeEventListener("visibilitychange", seen); };

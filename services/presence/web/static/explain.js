@@ -2,6 +2,7 @@
 
 import { address, ask } from "./door.js";
 import { h, icon, noteOf, show } from "./dom.js";
+import { metWords, saidWords, sawWords } from "./said.js";
 import { currentLanguage, moment, rungWord, t } from "./words.js";
 
 const FOLLOWS = ["busy", "no_answer", "not_reachable", "gone", "then"];
@@ -32,7 +33,7 @@ export async function explain(main, session, callId) {
       show(answer, account(found));
       timetable(found.callee);
     } catch (wrong) {
-      show(answer, noteOf(wrong.message || wrong.words, "wrong"));
+      show(answer, noteOf(wrong.words, "wrong"));
       show(week);
       const field = wrong.field && form.querySelector(`[name="${wrong.field}"]`);
       if (field) { field.setAttribute("aria-invalid", "true"); field.focus(); }
@@ -45,7 +46,7 @@ export async function explain(main, session, callId) {
       const found = await onceWritten(() => ask("routing", `/v1/calls/${callId}/explain`));
       show(answer, account(found));
       timetable(found.callee);
-    } catch (wrong) { show(answer, noteOf(wrong.message || wrong.words, "wrong")); }
+    } catch (wrong) { show(answer, noteOf(wrong.words, "wrong")); }
   }
 
   function timetable(callee) {
@@ -123,14 +124,9 @@ function ladder(rungs) {
     h("h3", {}, place === "outgoing" ? t("made") : name && name !== place ? t("at_place", { name, place }) : place),
     h("ol", {}, rungs.map((one) => h("li", { class: one.decides ? "decides" : one.said === "passed" ? "passed" : "spoke" },
       h("span", { class: "no digits" }, one.number ?? "·"),
-      h("span", { class: "name" }, rungWord(one.rung)),
-      h("span", { class: "said" }, one.said === "passed" ? t("passed") : one.said, one.decides && h("span", { class: "tag" }, t("decided"))),
-      Object.keys(one.saw).length ? h("span", { class: "saw" }, Object.entries(one.saw).map(([what, value]) => `${what.replaceAll("_", " ")}: ${plain(value)}`).join(", ")) : null))));
-}
-
-function plain(value) {
-  if (value === null) return "–";
-  return typeof value === "object" ? (Array.isArray(value) ? value.map(plain).join(", ") || "–" : Object.entries(value).map(([key, one]) => `${key} ${plain(one)}`).join(", ")) : String(value);
+      h("span", { class: "name" }, one.number === null ? metWords(rungWord(one.rung)) : rungWord(one.rung)),
+      h("span", { class: "said" }, saidWords(one.said), one.decides && h("span", { class: "tag" }, t("decided"))),
+      Object.keys(one.saw).length ? h("span", { class: "saw" }, sawWords(one.saw)) : null))));
 }
 
 const REASONS = ["busy", "no_answer", "not_reachable", "rejected", "barred", "unknown_number"];

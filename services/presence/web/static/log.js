@@ -2,7 +2,7 @@
 
 import { act } from "./call.js";
 import { address, ask } from "./door.js";
-import { face, h, icon, noteOf, say, show } from "./dom.js";
+import { face, h, icon, named, noteOf, say, show } from "./dom.js";
 import { look, missedAreSeen, onNews, who } from "./news.js";
 import { day, length, t, time } from "./words.js";
 
@@ -70,7 +70,7 @@ export function calls(main) {
     const item = h("li", { class: `call-line ${one.kind}`, data: { call: one.call_id } },
       face(name, h("span", { class: `kind ${one.kind}` }, icon({ missed: "cross", received: "in", placed: "out" }[one.kind]))),
       h("span", { class: "who" },
-        h("span", { class: "named" }, h("span", { class: "name" }, name), one.colleague_id && h("span", { class: "tag" }, t("extension", { n: one.number }))),
+        h("span", { class: "named" }, named(name), one.colleague_id && h("span", { class: "tag" }, t("extension", { n: one.number }))),
         h("span", { class: "soft" }, h("span", { class: "unseen" }, `${t(`kind_${one.kind}`)}, `), sub.join(" · "))),
       h("time", { datetime: one.started_at }, time(one.started_at)),
       h("span", { class: "buttons" },

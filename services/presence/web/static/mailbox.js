@@ -2,7 +2,7 @@
 
 import { act } from "./call.js";
 import { ask } from "./door.js";
-import { face, h, icon, noteOf, say, show } from "./dom.js";
+import { face, h, icon, named, noteOf, say, show } from "./dom.js";
 import { look, onNews, who } from "./news.js";
 import { player } from "./player.js";
 import { length, moment, t } from "./words.js";
@@ -52,7 +52,7 @@ export function mailbox(main) {
     const tagged = h("span", { class: "tags" }, tags());
     const item = h("li", { class: `message ${one.state}`, data: { message: one.message_id } },
       face(name),
-      h("span", { class: "who" }, h("span", { class: "named" }, h("span", { class: "name" }, name), tagged),
+      h("span", { class: "who" }, h("span", { class: "named" }, named(name), tagged),
         h("span", { class: "soft" }, [moment(one.left_at), length(one.duration_ms / 1000), one.caller.name && one.caller.number].filter(Boolean).join(" · "))),
       player(one, () => { item.className = `message ${one.state}`; show(tagged, tags()); found.new = Math.max(0, found.new - 1); }),
       h("span", { class: "buttons" },

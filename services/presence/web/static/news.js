@@ -2,11 +2,12 @@
 
 import { act } from "./call.js";
 import { ask, every } from "./door.js";
-import { face, h, icon, noteOf, show } from "./dom.js";
+import { face, h, icon, named, noteOf, show } from "./dom.js";
+import { keep, kept } from "./kept.js";
 import { player } from "./player.js";
 import { moment, t } from "./words.js";
 
-const SEEN = "pbx.missed_seen";
+const SEEN = "missed_seen";
 const LOOK_EVERY_MS = 15000;
 
 let missed = [], messages = [], counts = { missed: 0, mailbox: 0 }, trouble = null;
@@ -18,8 +19,8 @@ export function counters() { return counts; }
 export function onNews(watcher) { watchers.add(watcher); return () => watchers.delete(watcher); }
 
 export function missedAreSeen() {
-  if (!missed[0] || missed[0].started_at === localStorage.getItem(SEEN)) return;
-  localStorage.setItem(SEEN, missed[0].started_at);
+  if (!missed[0] || missed[0].started_at === kept(SEEN)) return;
+  keep(SEEN, missed[0].started_at);
   count(false);
 }
 
@@ -38,7 +39,7 @@ export async function look() {
 }
 
 function count(came) {
-  const since = localStorage.getItem(SEEN) ?? "";
+  const since = kept(SEEN) ?? "";
   counts = { ...counts, missed: missed.filter((one) => one.started_at > since).length };
   for (const watcher of watchers) watcher(came);
 }
@@ -49,13 +50,13 @@ export function who(name, number) { return name || number || t("withheld"); }
 export function latest(place) {
   const draw = () => {
     if (place.contains(document.activeElement) || place.querySelector("audio")?.paused === false) return;
-    const since = localStorage.getItem(SEEN) ?? "";
+    const since = kept(SEEN) ?? "";
     show(place,
       h("section", { class: "box", "aria-labelledby": "missed-head" },
         h("header", {}, icon("missed"), h("h2", { id: "missed-head" }, t("missed_lately")), h("a", { href: "#calls", "aria-label": t("all_calls") }, t("all"))),
         trouble ? noteOf(trouble, "wrong") : missed.length ? h("ul", { class: "lines" }, missed.slice(0, 4).map((one) => h("li", { class: one.started_at > since ? "fresh" : null },
           face(who(one.name, one.number_shown)),
-          h("span", { class: "who" }, h("span", { class: "name" }, who(one.name, one.number_shown)), h("span", { class: "soft" }, moment(one.started_at))),
+          h("span", { class: "who" }, named(who(one.name, one.number_shown)), h("span", { class: "soft" }, moment(one.started_at))),
           one.number && h("button", { class: "round call", "aria-label": t("call_who", { name: who(one.name, one.number_shown) }),
             title: t("call"), onclick: () => act(one.number, who(one.name, one.number_shown)) }, icon("phone")))))
           : h("p", { class: "soft" }, t("nothing_missed"))),
@@ -63,7 +64,7 @@ export function latest(place) {
         h("header", {}, icon("mailbox"), h("h2", { id: "messages-head" }, t("messages_lately")), h("a", { href: "#mailbox", "aria-label": t("all_messages") }, t("all"))),
         messages.length ? h("ul", { class: "lines" }, messages.slice(0, 3).map((one) => h("li", {},
           face(who(one.caller.name, one.caller.number)),
-          h("span", { class: "who" }, h("span", { class: "name" }, who(one.caller.name, one.caller.number)), h("span", { class: "soft" }, moment(one.left_at))),
+          h("span", { class: "who" }, named(who(one.caller.name, one.caller.number)), h("span", { class: "soft" }, moment(one.left_at))),
           player(one))))
           : h("p", { class: "soft" }, t("no_new_messages"))));
   };

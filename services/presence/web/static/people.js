@@ -2,24 +2,40 @@
 
 import { act, pickUp } from "./call.js";
 import { ask, address, every, stream } from "./door.js";
-import { face, h, icon, noteOf, say, show } from "./dom.js";
+import { face, h, icon, named, noteOf, say, show } from "./dom.js";
 import { latest } from "./news.js";
 import { t } from "./words.js";
 
+const SILENT_MS = 40000;     // presence says something every 15 s
 const BADGES = {
   idle: "check", ringing: "bell", on_a_call: "phone", held: "pause", do_not_disturb: "minus", away: "arrow",
   not_registered: "off",
 };
 
-let lamps = [], night = null;
+const CALLS = "button:is(.call, .pick)";
+
+let lamps = null, night = null, state = "off";
 const watchers = new Set();
 
-export function lampsNow() { return lamps; }
+/** Whom the list shows; null: not known yet. */
+export function watchedNow() { return lamps && ids(); }
 
-/** Follows the lamps for as long as the page is open. */
+/**
+ * Follows the lamps for as long as the page is open. onState: told "on"; "off" while nothing is heard from presence;
+ * "away" while presence hears nothing from the switch. What is shown then is how it was.
+ */
 export function followLamps(onState) {
-  return stream(address("presence", "/v1/lamps/events"), {
-    snapshot: (data) => { lamps = data.lamps; night = data.night_service ?? null; tell(); },
+  const turn = (to) => {
+    if (to === state) return;
+    state = to;
+    onState(state);
+    for (const watcher of watchers) watcher(null);
+  };
+  onState(state);
+  const end = stream(address("presence", "/v1/lamps/events"), {
+    snapshot: (data) => { lamps = data.lamps; night = data.night_service ?? null; tell(); turn(data.in_step ? "on" : "away"); },
+    in_step: (data) => turn(data.in_step ? "on" : "away"),
+    ping: () => {},
     night_service: (data) => { night = data; tell(); },
     lamp: (data) => {
       const before = lamps.find((one) => one.position === data.position);
@@ -29,14 +45,26 @@ export function followLamps(onState) {
       }
       tell(data.position);
     },
-  }, onState);
+  }, (open) => { if (!open) turn("off"); }, SILENT_MS);
+  return () => { end(); state = "off"; };
 }
 
+/** position: of the one lamp that changed; undefined: all may have; null: only how well it is known. */
 function tell(position) { for (const watcher of watchers) watcher(position); }
 
-export async function watchOnly(ids) {
-  await ask("presence", "/v1/watched", { method: "PUT", body: { subscriber_ids: ids } });
+let changes = Promise.resolve();
+/** change: ids -> ids, of the list as it stands on the server; what this page shows may be old. One after the other. */
+export function rewatch(change) {
+  const mine = changes.then(async () => {
+    const { watched } = await ask("presence", "/v1/watched");
+    const before = watched.map((one) => one.subscriber_id), after = change(before);
+    if (String(after) !== String(before)) await ask("presence", "/v1/watched", { method: "PUT", body: { subscriber_ids: after } });
+  });
+  changes = mine.catch(() => {});
+  return mine;
 }
+
+export function added(id) { return (ids) => (ids.includes(id) ? ids : [...ids, id]); }
 
 export function badge(state) {
   return h("span", { class: `lamp ${state}` }, icon(BADGES[state] ?? "minus"));
@@ -48,7 +76,8 @@ export function stateLine(one) {
   const because = (one.because ?? []).find((name) => name !== one.state && t.has(`why_${name}`));
   const extra = one.state === "ringing" && caller ? t("from_who", { who: caller })
     : ["idle", "away", "not_registered"].includes(one.state) && because ? t(`why_${because}`) : null;
-  return h("span", { class: `state ${one.state}` }, t(`state_${one.state}`), extra && h("span", { class: "why" }, ` · ${extra}`));
+  const words = t(`state_${one.state}`);
+  return h("span", { class: `state ${one.state}`, title: extra ? `${words} · ${extra}` : null }, words, extra && h("span", { class: "why" }, ` · ${extra}`));
 }
 
 function card(one, editing, place, count) {
@@ -60,7 +89,7 @@ function card(one, editing, place, count) {
     h("button", { class: "round", "aria-label": t("move_down", { name }), title: t("move_down", { name }),
       disabled: place === count - 1, onclick: () => move(one.subscriber_id, 1) }, icon("down")),
     h("button", { class: "round danger", "aria-label": t("unwatch_who", { name }), title: t("unwatch_who", { name }),
-      onclick: () => change(ids().filter((id) => id !== one.subscriber_id)) }, icon("cross")),
+      onclick: () => change((ids) => ids.filter((id) => id !== one.subscriber_id)) }, icon("cross")),
   ] : one.state === "ringing" ? [
     h("button", { class: "pill pick", "aria-label": t("pick_up_who", { name }), onclick: () => pickUp(one) },
       icon("pick"), t("pick_up")),
@@ -70,24 +99,27 @@ function card(one, editing, place, count) {
   ];
   return h("li", { class: `person ${one.state}`, data: { position: one.position, id: one.subscriber_id } },
     face(name, badge(one.state)),
-    h("span", { class: "who" }, h("span", { class: "name" }, name), stateLine(one)),
+    h("span", { class: "who" }, named(name), stateLine(one)),
     h("span", { class: "ext", "aria-label": t("extension", { n: one.extension }) }, one.extension),
     h("span", { class: "buttons" }, buttons));
 }
 
-function ids() { return lamps.filter((one) => one.state !== null).map((one) => one.subscriber_id); }
+function ids() { return (lamps ?? []).filter((one) => one.state !== null).map((one) => one.subscriber_id); }
 
 let failed = null;
-async function change(wanted) {
+async function change(how) {
   failed = null;
-  try { await watchOnly(wanted); } catch (wrong) { failed = wrong.words; tell(); }
+  try { await rewatch(how); } catch (wrong) { failed = wrong.words; tell(); }
 }
 
 function move(id, by) {
-  const order = ids(), at = order.indexOf(id);
-  order.splice(at, 1);
-  order.splice(at + by, 0, id);
-  change(order);
+  change((ids) => {
+    const at = ids.indexOf(id);
+    if (at < 0) return ids;
+    const order = ids.filter((one) => one !== id);
+    order.splice(Math.max(0, at + by), 0, id);
+    return order;
+  });
 }
 
 /** The view; answers what ends it. */
@@ -102,7 +134,8 @@ export function people(main, person) {
   const restHead = h("h2", {}, t("everybody"));
 
   const draw = (position) => {
-    const shown = lamps.filter((one) => one.state !== null);
+    if (position === null) { settle(); return; }
+    const shown = (lamps ?? []).filter((one) => one.state !== null);
     show(edit, icon(editing ? "check" : "edit"), t(editing ? "done" : "edit"));
     edit.setAttribute("aria-pressed", editing);
     edit.hidden = shown.length === 0;
@@ -121,26 +154,47 @@ export function people(main, person) {
       const active = document.activeElement?.closest?.("[data-id]")?.dataset.id;
       const which = document.activeElement?.parentElement ? [...document.activeElement.parentElement.children].indexOf(document.activeElement) : 0;
       if (shown.length) show(grid, shown.map((one, place) => card(one, editing, place, shown.length)));
+      else if (!lamps) show(grid, h("li", { class: "blank" }, t("loading")));
       else show(grid, h("li", { class: "blank" }, icon("star"), h("strong", {}, t("nobody_watched")), h("p", {}, t("nobody_watched_hint"))));
       if (active) grid.querySelector(`[data-id="${active}"]`)?.querySelectorAll("button")[which]?.focus();
     }
     if (!position) others();
+    settle();
   };
+
+  /** What may be old is grey, and nobody calls by it: where it rings no more, picking up would call instead. */
+  const settle = () => {
+    const old = state !== "on";
+    for (const place of [grid, rest]) {
+      place.classList.toggle("old", old);
+      for (const button of place.querySelectorAll(CALLS)) {
+        if (old) button.setAttribute("aria-disabled", "true");
+        else button.removeAttribute("aria-disabled");
+      }
+    }
+  };
+  const refuse = (event) => {
+    if (state === "on" || !event.target.closest(CALLS)) return;
+    event.stopPropagation();
+    say(t(`live_${state}`));
+  };
+  for (const place of [grid, rest]) place.addEventListener("click", refuse, true);
 
   let all = [];
   const others = () => {
     const watched = new Set(ids());
     const left = all.filter((one) => !watched.has(one.subscriber_id));
     restHead.hidden = left.length === 0;
-    show(rest, left.map((one) => colleague(one, watched.size < 8)));
+    show(rest, left.map((one) => colleague(one, lamps && watched.size < 8)));
+    settle();
   };
   const colleague = (one, room) => h("li", { class: `person ${one.state}`, data: { id: one.subscriber_id } },
     face(one.name, badge(one.state)),
-    h("span", { class: "who" }, h("span", { class: "name" }, one.name), stateLine(one)),
+    h("span", { class: "who" }, named(one.name), stateLine(one)),
     h("span", { class: "ext", "aria-label": t("extension", { n: one.extension }) }, one.extension),
     h("span", { class: "buttons" },
       room && h("button", { class: "round", "aria-label": t("watch_who", { name: one.name }), title: t("watch_who", { name: one.name }),
-        onclick: () => change([...ids(), one.subscriber_id]) }, icon("star")),
+        onclick: () => change(added(one.subscriber_id)) }, icon("star")),
       h("button", { class: "round call", "aria-label": t("call_who", { name: one.name }), title: t("call_who", { name: one.name }),
         onclick: () => act(one.extension, one.name) }, icon("phone"))));
 

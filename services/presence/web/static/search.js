@@ -2,8 +2,8 @@
 
 import { act } from "./call.js";
 import { ask } from "./door.js";
-import { face, h, icon, say, show } from "./dom.js";
-import { badge, lampsNow, stateLine, watchOnly } from "./people.js";
+import { face, h, icon, named, say, show } from "./dom.js";
+import { added, badge, rewatch, stateLine, watchedNow } from "./people.js";
 import { t } from "./words.js";
 
 const NUMBER = /^[+0-9][0-9 ()/.-]{1,30}$/u;
@@ -56,15 +56,14 @@ export function searchField(own) {
   }
 
   function draw() {
-    const watched = lampsNow().filter((one) => one.state !== null).map((one) => one.subscriber_id);
     show(list, options.length ? options.map((option, place) => h("li", { role: "option", id: `found-${place}`, "aria-selected": String(place === chosen),
       onmousemove: () => { if (chosen !== place) { chosen = place; mark(); } }, onmousedown: (event) => event.preventDefault(),
       onclick: (event) => { if (!event.target.closest("button")) take(option); } },
     option.raw ? h("span", { class: "face plain" }, icon("phone")) : face(option.name, option.one && badge(option.one.state)),
-    h("span", { class: "who" }, h("span", { class: "name" }, option.name),
+    h("span", { class: "who" }, named(option.name),
       option.one ? stateLine(option.one) : !option.raw && h("span", { class: "soft" }, [option.label, option.shown].filter(Boolean).join(" · "))),
     option.one && h("span", { class: "ext" }, option.one.extension),
-    option.one && !watched.includes(option.one.subscriber_id) && watched.length < 8 && h("button", { class: "round", tabindex: -1, title: t("watch_who", { name: option.name }),
+    watchable(option) && h("button", { class: "round", tabindex: -1, title: t("watch_who", { name: option.name }),
       "aria-label": t("watch_who", { name: option.name }), onclick: () => watch(option) }, icon("star"))))
       : h("li", { class: "nobody", role: "option", "aria-disabled": "true" }, t("nobody_found")));
     list.hidden = false;
@@ -72,8 +71,14 @@ export function searchField(own) {
     mark();
   }
 
+  function watchable(option) {
+    const watched = watchedNow();
+    return Boolean(option?.one && watched && watched.length < 8 && !watched.includes(option.one.subscriber_id));
+  }
+
   function mark() {
     [...list.children].forEach((item, place) => item.setAttribute("aria-selected", String(place === chosen)));
+    field.setAttribute("aria-description", watchable(options[chosen]) ? t("watch_key") : "");
     if (chosen >= 0) field.setAttribute("aria-activedescendant", `found-${chosen}`);
     else field.removeAttribute("aria-activedescendant");
     list.children[chosen]?.scrollIntoView({ block: "nearest" });
@@ -86,6 +91,9 @@ export function searchField(own) {
       if (list.hidden) { find(); return; }
       if (options.length) chosen = (chosen + (event.key === "ArrowDown" ? 1 : -1) + options.length) % options.length;
       mark();
+    } else if (event.key === "Enter" && event.shiftKey) {
+      event.preventDefault();
+      if (!list.hidden && watchable(options[chosen])) watch(options[chosen]);
     } else if (event.key === "Enter") {
       event.preventDefault();
       if (!list.hidden && options[chosen]) take(options[chosen]);
@@ -100,9 +108,8 @@ export function searchField(own) {
   }
 
   async function watch(option) {
-    const ids = lampsNow().filter((one) => one.state !== null).map((one) => one.subscriber_id);
     try {
-      await watchOnly([...ids, option.one.subscriber_id]);
+      await rewatch(added(option.one.subscriber_id));
       say(t("watched"));
       setTimeout(draw, 300);
     } catch (wrong) { say(wrong.words); }

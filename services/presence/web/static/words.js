@@ -12,7 +12,8 @@ const WORDS = {
   administrator: ["Verwaltung", "Administrator"], extension: ["Nebenstelle {n}", "extension {n}"],
   close: ["Schließen", "Close"], more: ["Mehr", "More"], again: ["Noch einmal", "Try again"], today: ["heute", "today"],
   yesterday: ["gestern", "yesterday"], loading: ["Wird geladen …", "Loading …"],
-  live: ["Live", "Live"], not_live: ["Verbindung wird gesucht …", "Looking for the connection …"],
+  live_on: ["Live", "Live"], live_off: ["Verbindung wird gesucht …", "Looking for the connection …"],
+  live_away: ["Vermittlung nicht erreichbar", "Switch not reachable"],
   // logging in
   welcome: ["Willkommen", "Welcome"], log_in: ["Anmelden", "Log in"],
   log_in_hint: ["Ihr Telefon, Ihre Kollegen, Ihre Mailbox.", "Your telephone, your colleagues, your mailbox."],
@@ -26,6 +27,8 @@ const WORDS = {
     "If there is such an account, a mail with a link is on its way."],
   session_over: ["Ihre Sitzung ist zu Ende. Bitte melden Sie sich wieder an.",
     "Your session is over. Please log in again."],
+  log_out_failed: ["Die Abmeldung hat nicht geklappt: {why} Sie sind noch angemeldet.",
+    "Logging out did not work: {why} You are still logged in."],
   // what goes wrong
   no_answer: ["Keine Verbindung zur Telefonanlage.", "No connection to the telephone system."],
   unavailable: ["Dieser Teil der Telefonanlage antwortet gerade nicht.",
@@ -37,6 +40,18 @@ const WORDS = {
   error_wrong_token: ["Dieses Token gilt nicht.", "This token is not valid."],
   error_unauthorized: ["Bitte melden Sie sich wieder an.", "Please log in again."],
   error_forbidden: ["Das dürfen Sie hier nicht.", "You may not do this here."],
+  error_invalid_field: ["Diese Angabe geht nicht: {field}.", "This will not do: {field}."],
+  error_no_number: ["Diese Nebenstelle hat keine Rufnummer, niemand außen kann sie wählen.",
+    "This extension has no number, so nobody outside can dial it."],
+  error_not_found: ["Das gibt es nicht (mehr).", "There is no such thing (any more)."],
+  error_conflict: ["Das hat gerade jemand anders geändert. Bitte noch einmal.", "Somebody else changed this just now. Please try again."],
+  error_number_not_own: ["Diese Rufnummer gehört Ihnen nicht.", "This number is not one of yours."],
+  error_unknown_subscriber: ["Diese Person gibt es nicht (mehr).", "There is no such person (any more)."],
+  error_watched_twice: ["Diese Person steht schon auf der Liste.", "This person is on the list already."],
+  error_cannot_watch_self: ["Sich selbst kann man nicht beobachten.", "Nobody can watch themselves."],
+  error_unknown_device: ["Dieses Telefon gibt es nicht mehr.", "There is no such telephone any more."],
+  error_too_many_streams: ["Die Seite ist schon zu oft offen.", "The page is open too many times."],
+  error_switch_unavailable: ["Die Vermittlung antwortet gerade nicht.", "The switch does not answer just now."],
   error_too_many_watched: ["Es können höchstens acht Kollegen beobachtet werden.",
     "At most eight colleagues can be watched."],
   error_too_many_calls: ["Es laufen schon zu viele Anrufe.", "Too many calls are under way already."],
@@ -49,6 +64,7 @@ const WORDS = {
   dial_number: ["{n} anrufen", "Call {n}"], call: ["Anrufen", "Call"], call_who: ["{name} anrufen", "Call {name}"],
   pick_up: ["Heranholen", "Pick up"], pick_up_who: ["Anruf von {name} heranholen", "Pick up {name}'s call"],
   watch: ["Beobachten", "Watch"], watch_who: ["{name} beobachten", "Watch {name}"],
+  watch_key: ["Umschalt und Enter: auf die Liste", "Shift and Enter: put on the list"],
   unwatch: ["Nicht mehr beobachten", "Stop watching"], watched: ["Beobachtet", "Watched"],
   edit: ["Liste ändern", "Edit list"], done: ["Fertig", "Done"],
   move_up: ["{name} nach vorn", "Move {name} up"], move_down: ["{name} nach hinten", "Move {name} down"],
@@ -71,8 +87,8 @@ const WORDS = {
   dnd: ["Nicht stören", "Do not disturb"], dnd_on: ["Nicht stören ist ein", "Do not disturb is on"],
   dnd_off: ["Erreichbar", "Reachable"],
   night_on_now: ["Nachtschaltung an", "Night service on"],
-  keys_hint: ["Tasten: / sucht, 1–8 springt zu einem Kollegen, Enter ruft an",
-    "Keys: / searches, 1–8 jumps to a colleague, Enter calls"],
+  keys_hint: ["Tasten: / sucht, 1–8 springt zu einem Kollegen, Enter ruft an, Umschalt und Enter in der Suche nimmt auf die Liste",
+    "Keys: / searches, 1–8 jumps to a colleague, Enter calls, Shift and Enter in the search puts on the list"],
   missed_lately: ["Zuletzt verpasst", "Missed lately"], messages_lately: ["Neue Nachrichten", "New messages"],
   all_calls: ["Alle Anrufe", "All calls"], all_messages: ["Alle Nachrichten", "All messages"],
   nothing_missed: ["Nichts verpasst.", "Nothing missed."], no_new_messages: ["Keine neuen Nachrichten.", "No new messages."],
@@ -89,6 +105,7 @@ const WORDS = {
   step_ended: ["Gespräch beendet", "Call ended"], step_failed: ["Nicht verbunden", "Not connected"],
   step_cancelled: ["Anruf abgebrochen", "Call cancelled"],
   step_unknown: ["Was aus dem Anruf wurde, ist nicht bekannt.", "What became of the call is not known."],
+  one_at_a_time: ["Es wird schon ein Anruf aufgebaut.", "A call is being made already."],
   hang_up: ["Auflegen", "Hang up"], cancel: ["Abbrechen", "Cancel"],
   dial_here: ["Wählen Sie an diesem Telefon:", "Dial on this telephone:"],
   // call log
@@ -140,6 +157,8 @@ const WORDS = {
   do_ring: ["klingelt", "rings"], do_splash: ["klingelt kurz an", "rings briefly"], do_send_on: ["umgeleitet von", "sent on by"],
   do_announce: ["Ansage", "announcement"], do_mailbox: ["Mailbox", "mailbox"], do_end: ["Ende", "end"],
   do_say: ["Ansage", "announcement"], do_code: ["Dienstkennzahl", "feature code"], do_pick_up: ["heranholen", "pick up"],
+  do_portal: ["Mailbox abhören", "voice portal"], do_fallback: ["Notbetrieb der Vermittlung", "the switch by itself"], do_unknown: ["unbekannt", "unknown"],
+  yes: ["ja", "yes"], no: ["nein", "no"],
   do_as: ["wie Schritt {id}", "as step {id}"],
   if_busy: ["wenn besetzt", "when busy"], if_no_answer: ["wenn niemand abnimmt", "when nobody answers"],
   if_not_reachable: ["wenn nicht erreichbar", "when not reachable"], if_gone: ["wenn fort", "when gone"], if_then: ["dann", "then"],
@@ -161,6 +180,10 @@ const WORDS = {
   queue: ["Schlange", "Queue"], depth: ["Tiefe", "Depth"], oldest: ["Ältester", "Oldest"], consumers: ["Arbeiter", "Workers"],
   call_ringing: ["klingelt", "ringing"], call_talking: ["im Gespräch", "talking"], call_held: ["gehalten", "held"],
   up: ["läuft", "up"], down: ["gestört", "down"], why_this: ["Warum?", "Why?"], as_of: ["Stand {time}", "As of {time}"],
+  not_since: ["Keine Antwort, Stand {time}", "No answer, as of {time}"],
+  calls_old: ["Die Vermittlung ist nicht erreichbar. So war es zuletzt.", "The switch is not reachable. This is how it was."],
+  switch_not_ready: ["nimmt keine Anrufe an", "takes no calls"],
+  switch_not_in_step: ["wird gerade neu abgefragt", "is being asked anew"],
   service: ["Dienst", "Service"], when_col: ["Wann", "When"], what: ["Was", "What"], device: ["Telefon", "Telephone"],
   address: ["Adresse", "Address"], switch: ["Vermittlung", "Switch"], database: ["Datenbank", "Database"],
   broker: ["Warteschlangen", "Message broker"], person: ["Person", "Person"], registered_of: ["{n} von {of}", "{n} of {of}"],
@@ -176,7 +199,8 @@ const RUNGS = {
   "executive filter": "Chef-Filter", "do not disturb": "Nicht stören", "busy": "Besetzt",
   "Remote Office": "Remote Office", "devices": "Telefone", "emergency": "Notruf", "lamp key": "Namenstaste",
   "feature code or speed dial": "Dienstkennzahl oder Kurzwahl", "barring": "Sperre", "extension": "Nebenstelle",
-  "external number": "externe Rufnummer", "number": "Rufnummer",
+  "external number": "externe Rufnummer", "number": "Rufnummer", "emergency call-back": "Rückruf nach einem Notruf",
+  "fallback": "Notbetrieb der Vermittlung", "unknown": "unbekannt",
 };
 
 let language = "de";
@@ -204,6 +228,9 @@ export function rungWord(rung) {
 }
 
 const locale = () => (language === "de" ? "de-DE" : "en-GB");
+
+/** To the second. */
+export function clock(at) { return new Date(at).toLocaleTimeString(locale()); }
 
 export function time(at) {
   return new Date(at).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
