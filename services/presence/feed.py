@@ -53,14 +53,9 @@ class Feed:
     def page_count(self) -> int:
         return sum(map(len, self._pages.values()))
 
-    def lamps_of(self, watcher_id: int) -> list[dict[str, Any]]:
-        """Each position with its person and state."""
-        watched = self._board.people.watched_by(watcher_id)
-        return [self._lamp(watcher_id, position) for position in watched]
-
     def snapshot_of(self, watcher_id: int) -> dict[str, Any]:
         """What GET /v1/lamps shows, and a stream first."""
-        return {"lamps": self.lamps_of(watcher_id), "night_service": self.night_of(watcher_id), "in_step": self.in_step}
+        return _snapshot(self._now(watcher_id))
 
     def state_changed(self, subscriber_id: int) -> None:
         for watcher_id, position in self._board.people.watchers_of(subscriber_id):
@@ -120,7 +115,7 @@ class Feed:
                     else:
                         shown = now
                         page.changed.clear()
-                        yield self._message("snapshot", self.snapshot_of(page.watcher_id))
+                        yield self._message("snapshot", _snapshot(now))
                 elif page.changed:
                     # The line last: back in step, a page is told first what became of its lamps.
                     which = next((one for one in page.changed if one != IN_STEP), IN_STEP)
@@ -178,6 +173,11 @@ class Feed:
     def _message(self, kind: str, data: dict[str, Any] | None) -> str:
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         return f"id: {next(self._ids)}\nevent: {kind}\ndata: {text}\n\n"
+
+
+def _snapshot(now: dict[int | str, Any]) -> dict[str, Any]:
+    return {"lamps": [lamp for which, lamp in now.items() if isinstance(which, int)], "night_service": now[NIGHT],
+            **now[IN_STEP]}
 
 
 def _who(shown: dict[int | str, Any]) -> list[tuple[int | str, int | None]]:

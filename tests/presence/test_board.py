@@ -41,7 +41,7 @@ class House:
         return self.board.refresh_presences(self.calls.take(LegNews(leg, self.sequence, "run"), float(self.sequence)))
 
     def lamp(self, watcher: Person = ANNA) -> dict:
-        return self.feed.lamps_of(watcher.subscriber_id)[0]
+        return self.feed.snapshot_of(watcher.subscriber_id)["lamps"][0]
 
 
 def in_group(*people: Person, group: int | None = 5) -> tuple[Person, ...]:
@@ -63,7 +63,7 @@ def test_somebody_who_is_gone_is_told_of_once():
     nobody = People((), (), {})
     assert house.board.take_some({102}, nobody) == {102}
     assert house.board.take_some({102}, nobody) == frozenset()
-    assert [lamp["position"] for lamp in house.feed.lamps_of(101)] == [2]
+    assert [lamp["position"] for lamp in house.feed.snapshot_of(101)["lamps"]] == [2]
 
 
 # ----- P5: who rings

@@ -70,7 +70,7 @@ def test_the_schedule_switches_the_lamps_by_itself():
             with gevent.Timeout(5):
                 while presence.feed.night_of(101) != {**night, "on": on}:
                     gevent.sleep(0.02)
-            assert presence.feed.lamps_of(101)[0]["because"] == (["night_service"] if on else [])
+            assert presence.feed.snapshot_of(101)["lamps"][0]["because"] == (["night_service"] if on else [])
     finally:
         gevent.killall(endless)
         client.stop()
