@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 
 import argon2
 import gevent
@@ -33,6 +32,14 @@ _OFTEN = (
     "welcome", "willkommen", "hallo", "schatz", "iloveyou", "admin", "login", "changeme", "sommer", "winter", "abc123",
 )
 _ROWS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertzuiop", "qwertyuiop", "asdfghjkl", "yxcvbnm", "zxcvbnm")
+_KEYPAD_LINES = ("147", "258", "369", "159", "357", "2580")
+_COUNTED = tuple(("0123456789" * 2)[first : first + length] for first in range(10) for length in range(3, 11))
+_EASY_PART = "|".join([
+    *(f"{digit}{{2,}}" for digit in "0123456789"),
+    *(form for line in (*_KEYPAD_LINES, *_COUNTED) for form in (line, line[::-1])),
+])
+_EASY_PIN = re.compile(rf"(?:{_EASY_PART})*[0-9]?(?:{_EASY_PART})*")
+"""Nothing but such parts, and at most one digit more: 112233, 123789, 147258, 123457."""
 _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _DIFFERENT_AT_LEAST = 5
 
@@ -89,11 +96,10 @@ def pin_problem(pin: str, digits_at_least: int = PIN_DIGITS_USUAL, numbers: Iter
         return "must be digits only"
     if not digits_at_least <= len(pin) <= PIN_DIGITS[1]:
         return f"must have from {digits_at_least} to {PIN_DIGITS[1]} digits"
-    if any(pin == pin[:length] * (len(pin) // length) for length in range(1, len(pin) // 2 + 1)):
-        return "must not repeat the same digits"
-    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(pin)}
-    if steps in ({1}, {9}):
-        return "must not count up or down"
+    repeated = any(pin == pin[:length] * (len(pin) // length) for length in range(1, len(pin) // 2 + 1))
+    nearly_one_digit = max(map(pin.count, pin)) >= len(pin) - 1
+    if repeated or nearly_one_digit or pin == pin[::-1] or _EASY_PIN.fullmatch(pin):
+        return "must not be of repeated digits, of digits in a row, of lines of the keypad or the same backwards"
     if any(number.endswith(pin) or (len(number) >= 2 and pin == number * (len(pin) // len(number)))
            for number in numbers):
         return "must not be one's own number"

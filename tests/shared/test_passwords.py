@@ -27,13 +27,20 @@ def test_a_good_password_is_taken(password):
 
 @pytest.mark.parametrize("pin", [
     "", "12345", "12345678901", "12a456", "000000", "121212", "123123", "123456", "654321", "789012", "٣٤٥٦٧٨",
-    "550021", "212121",
+    "550021", "212121", "112233", "123321", "147258", "159753", "111112", "000001", "789456", "258000", "2580",
+    "123457", "456123", "11223", "987321", "7894561230", "1221", "0852", "305550",
 ])
 def test_an_easy_pin_is_refused(pin):
-    assert pin_problem(pin, numbers=["21", "+49305550021"])
+    assert pin_problem(pin, 4 if len(pin) < 6 else 6, numbers=["21", "+49305550021", "305550"])
 
 
-@pytest.mark.parametrize(("pin", "at_least"), [("294817", 6), ("8305", 4), ("1928374650", 6)])
+def test_hardly_any_pin_is_easy():
+    every_so_many = [f"{number:06}" for number in range(0, 1_000_000, 97)]
+    easy = [pin for pin in every_so_many if pin_problem(pin)]
+    assert len(easy) < len(every_so_many) * 0.03
+
+
+@pytest.mark.parametrize(("pin", "at_least"), [("294817", 6), ("8305", 4), ("1928374650", 6), ("112947", 6)])
 def test_a_good_pin_is_taken(pin, at_least):
     assert pin_problem(pin, at_least, ["21"]) is None
 
