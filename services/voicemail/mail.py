@@ -18,6 +18,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from services.voicemail.mailbox import Language, Reason
+from shared.mail_sender import sender
 from shared.phone_number import InvalidNumber, PhoneNumber
 
 Kind = Literal["forward", "notification", "copy"]
@@ -158,7 +159,7 @@ def compose(facts: MailFacts, audio: Audio | None) -> EmailMessage:
     mail = EmailMessage(policy=policy.SMTP)
     subject = words.subject.format(caller=caller, length=length)
     mail["Subject"] = f"{words.urgent}: {subject}" if facts.urgent else subject
-    mail["From"] = Address(facts.sender_name, addr_spec=facts.sender)
+    mail["From"] = sender(facts.sender_name, facts.sender)
     mail["To"] = Address(addr_spec=facts.recipient)
     mail["Date"] = format_datetime(local_time)
     mail["Message-ID"] = mail_message_id(facts.message_id, facts.kind, facts.sender)

@@ -10,6 +10,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Literal
 
+from shared.mail_sender import sender
+
 Secret = Literal["password", "pin"]
 LINK_MINUTES = 60
 
@@ -69,7 +71,7 @@ def compose(mail: ResetMail) -> EmailMessage:
     language = mail.language
     message = EmailMessage(policy=policy.SMTP)
     message["Subject"] = _SUBJECT[language][mail.secret]
-    message["From"] = Address(mail.sender_name, addr_spec=mail.sender)
+    message["From"] = sender(mail.sender_name, mail.sender)
     message["To"] = Address(addr_spec=mail.recipient)
     message["Date"] = format_datetime(mail.at)
     message["Message-ID"] = f"<{mail.message_id}@{mail.sender.rpartition('@')[2]}>"
