@@ -17,9 +17,12 @@ from email.message import EmailMessage
 from functools import lru_cache
 from typing import Any
 
+import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
 from shared.settings import Environment
+
+log = structlog.get_logger()
 
 STEP_TIMEOUT_S = 20.0
 TAKING_TIMEOUT_S = 40.0
@@ -62,7 +65,7 @@ class NotSent(Exception):
 
 
 class RefusedForGood(NotSent):
-    """5xx to the sender, the recipient or the data: no use in asking again."""
+    """5xx to the recipient or the data: no use in asking again."""
 
 
 class TooLarge(RefusedForGood):
@@ -70,7 +73,7 @@ class TooLarge(RefusedForGood):
 
 
 class RefusedForNow(NotSent):
-    """4xx; or the server does not want us at all (greeting, TLS, login), which the operator can mend."""
+    """4xx; or the server does not want us at all (greeting, TLS, login, sender), which the operator can mend."""
 
 
 class Unreachable(NotSent):
@@ -210,12 +213,18 @@ def _tls(connection: smtplib.SMTP) -> str:
 
 
 def _mail_from(connection: smtplib.SMTP, sender: str, size: int) -> str:
-    if not connection.has_extn("size"):
-        return _expect(connection.mail(sender))
-    largest = connection.esmtp_features["size"].strip()
+    """Whoever does not want our sender wants none of our mails: that is PBX_MAIL_FROM, which the operator can mend."""
+    has_size = connection.has_extn("size")
+    largest = connection.esmtp_features["size"].strip() if has_size else ""
     if largest.isdecimal() and 0 < int(largest) < size:  # RFC 1870: 0 is "no fixed limit"
         raise TooLarge(f"the server takes {largest} bytes, the mail has {size}")
-    return _expect(connection.mail(sender, [f"size={size}"]))
+    try:
+        return _expect(connection.mail(sender, [f"size={size}"] if has_size else ()))
+    except TooLarge:
+        raise
+    except RefusedForGood as error:
+        log.error("the mail server refuses PBX_MAIL_FROM", sender=sender, reply=error.reply)
+        raise RefusedForNow(error.reply) from error
 
 
 # What a server means by these is us, not this mail: no login, or the wrong one (RFC 4954, 6).

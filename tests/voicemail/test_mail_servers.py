@@ -145,7 +145,7 @@ REFUSALS = [
     ("closed door", "later", 0, "554 5.3.2"),
     ("closing", "later", 0, "421 4.3.2"),
     ("login wanted", "later", 0, "530 5.7.0"),
-    ("sender unwanted", "refused", 0, "553 5.1.8"),
+    ("sender unwanted", "later", 0, "553 5.1.8"),
     ("greylist", "later", 0, "451 4.7.1"),
     ("unknown", "refused", 0, "550 5.1.1"),
     ("full", "later", 0, "452 4.2.2"),
