@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -118,8 +118,8 @@ class Mailer:
             details = tx.one(
                 """
                 SELECT m.left_at, m.duration_ms, m.caller_number, m.caller_name, m.reason, m.urgent,
-                       m.incomplete, m.subscriber_id, b.audio_format, s.language, t.time_zone, t.country,
-                       trim(s.first_name || ' ' || s.last_name) AS owner_name, c.name AS company_name
+                       m.incomplete, m.subscriber_id, b.audio_format, b.retention_days, s.language, t.time_zone,
+                       t.country, trim(s.first_name || ' ' || s.last_name) AS owner_name, c.name AS company_name
                 FROM voicemail.messages m
                 JOIN voicemail.mailboxes b USING (company_id, subscriber_id)
                 JOIN directory.subscribers s USING (company_id, subscriber_id)
@@ -141,6 +141,8 @@ class Mailer:
             if len(mail.as_bytes()) <= self._rules.largest_bytes:
                 return mail, False
         until = self._now() + links.KEPT
+        if delivery.retention_days is not None:
+            until = min(until, delivery.left_at + timedelta(days=delivery.retention_days))
         with self._database.company(delivery.company_id) as tx:
             link = links.new_link(tx, delivery.company_id, delivery.message_id, until, self._rules.public_url)
         return compose(replace(facts, link=link, link_until=until), None), True

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from email.message import EmailMessage
 from io import BytesIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import soundfile
@@ -139,6 +141,25 @@ def test_a_link_ends_with_its_message_or_its_time(
     answer = audio(client, the_link(mail_server))
     assert answer.status_code == 410
     assert (answer.json["error"], answer.json["field"]) == ("link_is_over", "token")
+
+
+@pytest.mark.parametrize(("retention_days", "kept_days"), [(3, 3), (14, 14), (30, 14), (None, 14)])
+def test_a_link_promises_no_more_than_the_mailbox_keeps(
+    admin: Database, leave: Leave, small: Mailer, mail_server: MailServer, retention_days: int | None, kept_days: int
+) -> None:
+    message = leave(3000)
+    with admin.platform() as tx:
+        tx.execute("UPDATE voicemail.mailboxes SET retention_days = :days WHERE subscriber_id = :id",
+                   days=retention_days, id=message.subscriber_id)
+    assert send(small, message) == "sent"
+    until = message.left_at + timedelta(days=kept_days)
+    with admin.platform() as tx:
+        link = tx.one("SELECT expires_at FROM voicemail.audio_links WHERE message_id = :id",
+                      id=uuid.UUID(message.message_id))
+    assert abs(link.expires_at - until) < timedelta(seconds=10)
+    text = mail_server.taken()[-1][1].get_body(("plain",))
+    assert text is not None
+    assert f"{until.astimezone(ZoneInfo('Europe/Berlin')):%d.%m.%Y}" in text.get_content()
 
 
 @pytest.mark.parametrize(("body", "status"), [
