@@ -4,6 +4,9 @@
     MESSAGE_QUERY (a device registered, or subscribed)                         -> MESSAGE_WAITING, to it
     the line to the switch is new, or its SIP profile started                  -> every lamp that is lit
 
+What is read is told before anything newer is read (`_telling`): else a message that was heard meanwhile would be told
+first, and what was read before it last.
+
 Whatever could not be told is told by the resync when the line is back; so is what was told shortly before the line
 broke, since a switch that died may not have passed it on: a lamp that should be dark, above all.
 """
@@ -15,6 +18,7 @@ import time
 import gevent
 import structlog
 from gevent.event import Event as Flag
+from gevent.lock import BoundedSemaphore
 from gevent.queue import Full, Queue
 
 from services.voicemail.lamp import NOTHING_WAITS, PROFILE, Query, Waiting, lamp_headers, query_from
@@ -33,8 +37,10 @@ _PROFILE_STARTS_WITHIN_S = 15.0
 _TOLD_AGAIN_S = 60.0
 _LOOK_EVERY_S = 0.5
 _QUERIES_WAITING = 5000
-_QUERY_WORKERS = 4
 _ACCOUNT_HEADERS = ("Message-Account", "VM-Sofia-Profile", "VM-sub-call-id")
+
+_TOLD_AT_ONCE = 50
+"""Subscribers of a resync, or queries: nothing else waits for longer than these take."""
 
 _DEVICES_AND_COUNTS = """
 SELECT v.device_id, c.sip_domain, n.lamp_enabled, n.new, n.saved, n.new_urgent, n.saved_urgent
@@ -55,6 +61,7 @@ class Lamps:
         self._database = database
         self._queries: Queue[Query] = Queue(maxsize=_QUERIES_WAITING)
         self._changed = Flag()
+        self._telling = BoundedSemaphore(1)
         self._stopping = False
         self._told_at: dict[int, float] = {}
         """Subscribers whose lamps were told of a change of late."""
@@ -63,7 +70,7 @@ class Lamps:
     def start(self) -> None:
         self._greenlets = [
             gevent.spawn(self._follow_changes),
-            *(gevent.spawn(self._answer_queries) for _ in range(_QUERY_WORKERS)),
+            gevent.spawn(self._answer_queries),
         ]
 
     def stop(self) -> None:
@@ -113,16 +120,26 @@ class Lamps:
         self._told_at = {subscriber: at for subscriber, at in self._told_at.items() if at > since}
         try:
             with self._database.platform() as tx:
-                rows = tx.rows(_DEVICES_AND_COUNTS + " WHERE n.new + n.saved > 0 OR v.subscriber_id = ANY(:lately)",
-                               lately=sorted(self._told_at))
+                found = tx.rows("SELECT subscriber_id FROM voicemail.lamp_counts WHERE new + saved > 0")
+            told, wanted = 0, sorted({row.subscriber_id for row in found} | self._told_at.keys())
+            for first in range(0, len(wanted), _TOLD_AT_ONCE):
+                told += self._tell_subscribers(wanted[first:first + _TOLD_AT_ONCE], "resync")
         except (DatabaseUnavailable, DatabaseError) as error:
             # The line is no worse for it; the devices ask again when they register.
             log.warning("lamps not resynced", reason=str(error))
             gevent.spawn_later(2.0, self._tell_all_again, client)
             return
-        for row in rows:
-            self._tell(row, "resync")
-        log.info("lamps resynced", told=len(rows))
+        log.info("lamps resynced", told=told)
+
+    def _tell_subscribers(self, subscribers: list[int], why: str) -> int:
+        """Number of devices told."""
+        with self._telling:
+            with self._database.platform() as tx:
+                devices = tx.rows(_DEVICES_AND_COUNTS + " WHERE v.subscriber_id = ANY(:subscribers)",
+                                  subscribers=subscribers)
+            for device in devices:
+                self._tell(device, why)
+        return len(devices)
 
     def _tell_all_again(self, client: InboundClient) -> None:
         if client.connected and not self._stopping:
@@ -130,25 +147,32 @@ class Lamps:
 
     def _answer_queries(self) -> None:
         while True:
-            query = self._queries.get()
+            queries = [self._queries.get()]
+            while len(queries) < _TOLD_AT_ONCE and not self._queries.empty():
+                queries.append(self._queries.get())
+            devices = [query.device_id for query in queries]
             try:
-                self._answer(query)
+                self._answer(queries)
             except (DatabaseUnavailable, DatabaseError, EslError) as error:
-                log.warning("message lamp query not answered", device=query.device_id, reason=str(error))
-            except Exception:  # the next device still wants its answer
-                log.exception("message lamp query not answered", device=query.device_id)
+                log.warning("message lamp queries not answered", devices=devices, reason=str(error))
+            except Exception:  # the next devices still want their answer
+                log.exception("message lamp queries not answered", devices=devices)
 
-    def _answer(self, query: Query) -> None:
-        with self._database.platform() as tx:
-            row = tx.row(
-                _DEVICES_AND_COUNTS + " WHERE v.device_id = :device_id AND c.sip_domain = :domain",
-                device_id=query.device_id, domain=query.domain,
-            )
-        waiting = NOTHING_WAITS if row is None else _waiting(row)
-        self.client.send(commands.send_event(
-            "MESSAGE_WAITING", lamp_headers(query.device_id, query.domain, waiting, query)
-        ))
-        LAMPS.labels("query").inc()
+    def _answer(self, queries: list[Query]) -> None:
+        with self._telling:
+            with self._database.platform() as tx:
+                rows = tx.rows(
+                    _DEVICES_AND_COUNTS + " WHERE (v.device_id, c.sip_domain) IN"
+                    " (SELECT * FROM unnest(CAST(:devices AS text[]), CAST(:domains AS text[])))",
+                    devices=[query.device_id for query in queries], domains=[query.domain for query in queries],
+                )
+            known = {(row.device_id, row.sip_domain): _waiting(row) for row in rows}
+            for query in queries:
+                waiting = known.get((query.device_id, query.domain), NOTHING_WAITS)
+                self.client.send(commands.send_event(
+                    "MESSAGE_WAITING", lamp_headers(query.device_id, query.domain, waiting, query)
+                ))
+                LAMPS.labels("query").inc()
 
     # A mailbox changed
 
@@ -169,7 +193,7 @@ class Lamps:
         """Number of devices told. The changes stay when the switch cannot be told."""
         if not self.client.connected:
             return 0
-        with self._database.platform() as tx:
+        with self._telling, self._database.platform() as tx:
             changes = tx.rows(
                 "DELETE FROM voicemail.lamp_changes WHERE change_id IN (SELECT change_id"
                 " FROM voicemail.lamp_changes ORDER BY change_id LIMIT 500) RETURNING subscriber_id"
