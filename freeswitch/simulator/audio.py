@@ -41,6 +41,10 @@ class Silence:
         return array.array("h", bytes(2 * count))
 
 
+class Nothing(Silence):
+    """No packets at all: a telephone that is muted, or has lost its network."""
+
+
 class Tone:
     """One or more frequencies at once; endless unless told otherwise."""
 
@@ -104,9 +108,11 @@ class Sequence:
 
 
 def spoken(text: str) -> Sound:
-    """What a telephone is told to say: tone:440, silence, or a WAV's path."""
+    """What a telephone is told to say: tone:440, silence, nothing, or a WAV's path."""
     if text == "silence":
         return Silence()
+    if text == "nothing":
+        return Nothing()
     if text.startswith("tone:"):
         try:
             return Tone((float(text.removeprefix("tone:")),))
@@ -183,6 +189,10 @@ class Timeline:
                 part = stretch.sound.read(round((first - stretch.starts_at) * RATE) + stretch.skip, length)
             out[at : at + length] = part
         return out
+
+    def is_sent(self, at: float) -> bool:
+        """False while it says nothing at all: silence that comes as packets is sent, too."""
+        return not any(isinstance(one.sound, Nothing) and one.starts_at <= at < one.end() for one in self._stretches)
 
     def loudness(self, starts_at: float, count: int = FRAME) -> float:
         """Mean amplitude of a frame, what `record` compares with its threshold (switch_ivr_play_say.c)."""

@@ -11,7 +11,7 @@ import structlog
 
 from freeswitch.simulator import audio
 from freeswitch.simulator.channel import Broken, Channel, NotReady
-from freeswitch.simulator.variables import leading_int
+from freeswitch.simulator.variables import is_true, leading_int
 from freeswitch.simulator.words import split_arguments
 
 log = structlog.get_logger()
@@ -227,7 +227,16 @@ class _Recording:
         count = int((ends_at - self._starts_at) * audio.RATE) // audio.FRAME * audio.FRAME
         if self._channel.telephone is None:
             return array.array("h", bytes(2 * count))
-        return self._channel.telephone.speech.read(self._starts_at, count)
+        speech = self._channel.telephone.speech
+        samples = speech.read(self._starts_at, count)
+        if is_true(self._channel.get_variable("record_fill_cng")):
+            return samples
+        # What did not come is not written, though it counts as silence (SFF_CNG, switch_ivr_play_say.c).
+        written = array.array("h")
+        for first in range(0, count, audio.FRAME):
+            if speech.is_sent(self._starts_at + first / audio.RATE):
+                written += samples[first : first + audio.FRAME]
+        return written
 
 
 def play_and_get_digits(channel: Channel, data: str) -> None:

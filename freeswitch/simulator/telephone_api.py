@@ -79,8 +79,10 @@ class TelephoneApi:
 
     def _dial_(
         self, device: str, to: str, name: str | None = None, from_number: str | None = None,
-        asserted: str | None = None,
+        asserted: str | None = None, codec: str | None = None,
     ) -> dict[str, Any]:
+        if codec is not None:
+            raise CannotDo("codecs are not simulated")
         return {"call": self._telephone(device).dial(to, name, from_number, asserted).id}
 
     def _answer_(self, call: str) -> None:

@@ -19,6 +19,7 @@ import gevent
 import structlog
 from gevent import Timeout
 
+from services.voicemail import record
 from services.voicemail.closed import when_closed
 from services.voicemail.deposit import (
     FULL,
@@ -44,6 +45,7 @@ from services.voicemail.deposit import (
     Pressed,
     Record,
     Recorded,
+    TakeNew,
     TheRecording,
 )
 from services.voicemail.mailbox import (
@@ -73,19 +75,12 @@ log = structlog.get_logger()
 _LOOK_UP_S = 1.5
 # No prompt, greeting or message is as long as this (mailboxes.max_message_s).
 _PLAYBACK_LIMIT_S = 660.0
-# mod_dptools record: energy below this is silence; 200 is what the dialplan's own fallback uses.
-_SILENCE_THRESHOLD = 200
 _ANSWER_WITHIN_MS = 5000
 _REFUSALS: dict[Sound, str] = {FULL: "mailbox full", NOT_NOW: "not now", SWITCHED_OFF: "switched off"}
 _BEEP = "tone_stream://%(400,100,1000)"
 # The keys that end a playback or a recording (on_dtmf in mod_dptools.c); one pressed early waits for the next.
 _GREETING_KEYS, _RECORDING_KEYS, _ANY_KEY = "#*", "#", "any"
-# Unbuffered, or up to 64 KB (4 s) of the message are only in the switch's memory (switch_core_file.c).
-_RECORDING_VARIABLES = {
-    "playback_terminators": _GREETING_KEYS,
-    "enable_file_write_buffering": "false",
-    "record_sample_rate": "8000",
-}
+_RECORDING_VARIABLES = {"playback_terminators": _GREETING_KEYS, **record.VARIABLES}
 
 DEPOSITS = Counter("pbx_voicemail_deposits_total", "Calls to a mailbox", ["outcome"])
 
@@ -215,6 +210,7 @@ class OneDeposit:
         self._sounds = calls._sounds / mailbox.language
         self._message_id = str(uuid.uuid4())
         self._message: LeftMessage | None = None
+        self._take = self._spool.audio(self._message_id)
         self._keys = _GREETING_KEYS
         self._outcome = "left before the tone"
 
@@ -257,7 +253,7 @@ class OneDeposit:
         """None when the switch has not finished the file: then it is the sweeper's to take in, or to drop."""
         if self._message is None:
             return CallerLeft()
-        recording = when_closed(self._spool, self._spool.audio(self._message_id))
+        recording = when_closed(self._spool, self._take)
         # A file just opened has a header, too, that agrees with its size: only the end of `record` tells.
         if recording is not None and (not recording.closed or (ended is None and recording.samples == 0)):
             self._outcome = "left to the sweeper"
@@ -276,9 +272,11 @@ class OneDeposit:
                 self._end_with(_ANY_KEY)
                 key, _ = self._play_all(sounds)
                 return Pressed(key or self._play(f"silence_stream://{_ANSWER_WITHIN_MS}")[0])
-            case Beep(urgent):
+            case Beep(urgent, again):
                 self._end_with(_RECORDING_KEYS)
-                if not self._write_note(self._new_message(urgent)):
+                if again:  # its note is there
+                    self._take = self._spool.again(self._message_id)
+                elif not self._write_note(self._new_message(urgent)):
                     return NoRoom()
                 self._play(_BEEP)
                 return Played()
@@ -287,8 +285,10 @@ class OneDeposit:
             case MarkUrgent(urgent):
                 assert self._message is not None
                 self._write_note(replace(self._message, urgent=urgent))
+            case TakeNew():
+                gevent.get_hub().threadpool.apply(self._spool.take_again, (self._message_id,))
             case Forget():
-                self._spool.audio(self._message_id).unlink(missing_ok=True)
+                self._spool.drop_again(self._message_id)
             case Keep():
                 self._keep(order)
             case Discard():
@@ -350,16 +350,17 @@ class OneDeposit:
         return True
 
     def _record(self, order: Record) -> Event | None:
-        path = self._spool.audio(self._message_id)
         # From here on the message is safe without us: should we die, the dialplan must not ask for another.
-        self._call.set_variables({"pbx_mailbox": ""})
+        set_now = self._call.set_variables({"pbx_mailbox": ""})
+        channel = set_now if isinstance(set_now, SwitchEvent) else self._call.channel
         # The switch stops at the first whole second of the clock that is past the limit: up to one second later.
-        argument = f"{path} {order.max_s - 1} {_SILENCE_THRESHOLD} {order.silence_end_s}"
+        argument = record.argument(self._take, order.max_s - 1, order.silence_end_s, channel)
         ended = self._call.execute("record", argument, timeout_s=order.max_s + 30.0)
         completed = ended if isinstance(ended, SwitchEvent) else None
         if self._call.hung_up or completed is None:
             return self._caller_left(completed)
-        recording = when_closed(self._spool, self._spool.audio(self._message_id))
+        recording = when_closed(self._spool, self._take)
+        silent_end_ms = 0
         if completed.variable("playback_terminator_used"):
             ended_by: EndedBy = "key"
         else:
@@ -367,7 +368,10 @@ class OneDeposit:
         short = recording is not None and (
             is_short(recording, _reported_ms(completed))
             or (ended_by == "limit" and was_cut_off(recording, order.max_s, self._spool.free_bytes())))
-        return Recorded(recording, ended_by=ended_by, short=short)
+        if recording is not None and ended_by == "silence":
+            silent_end_ms = gevent.get_hub().threadpool.apply(
+                self._spool.silent_end_ms, (self._take, recording, order.silence_end_s))
+        return Recorded(recording, ended_by=ended_by, short=short, silent_end_ms=silent_end_ms)
 
     def _keep(self, order: Keep) -> None:
         assert self._message is not None

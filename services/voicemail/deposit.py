@@ -6,7 +6,7 @@
 
 A key during the greeting skips it; * hands the call over to the portal, which asks for the PIN. The # key ends the
 recording, then the caller may hear it, record it again, mark it urgent, discard it; whoever hangs up meanwhile, or
-presses nothing, has left what he said.
+presses nothing, has left what he said. Who records it again has left the first until the second is a message.
 
 The shell (call.py) performs the commands in order and answers with what happened. CallerLeft may come
 at any point, once; after Finished nothing comes. Whatever was said is kept or discarded exactly once.
@@ -24,6 +24,7 @@ from services.voicemail.recording import Recording
 from services.voicemail.welcome import Sound
 
 SHORTEST_MESSAGE_MS = 1000
+TOO_SHORT = "too short"
 LEAST_FREE_BYTES = 200 * 1024 * 1024
 KEYS_IN_REVIEW = 20
 """After so many a caller has left what he said: nobody holds the line for ever."""
@@ -86,6 +87,8 @@ class Recorded:
     ended_by: EndedBy = "key"
     short: bool = False
     """The disk took less than was recorded."""
+    silent_end_ms: int = 0
+    """How long nothing is heard at its end, as the file has it: packets that never came may not be in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ class Beep:
     """From here on there is a note of the message: it ends in Keep or in Discard."""
 
     urgent: bool = False
+    again: bool = False
+    """Said again, beside what was said before: that counts until TakeNew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +148,13 @@ class MarkUrgent:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeNew:
+    """What was said again is a message: it stands in the place of what was said before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
-    """What was recorded, because the caller says it again; the note stays."""
+    """What was said again is none: what was said before still counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,7 @@ class HangUp:
     pass
 
 
-Command = Play | Ask | Beep | Record | MarkUrgent | Forget | Keep | Discard | HandOver | HangUp
+Command = Play | Ask | Beep | Record | MarkUrgent | TakeNew | Forget | Keep | Discard | HandOver | HangUp
 
 
 class State(Enum):
@@ -218,7 +228,7 @@ class Deposit:
                 assert self._mailbox is not None
                 self.state = State.RECORDING
                 return [Record(self._mailbox.max_message_s, self._mailbox.silence_end_s)]
-            case State.BEEPING, NoRoom():
+            case State.BEEPING, NoRoom() if self._recording is None:
                 return [Discard("no room for the note"), *self._close(NOT_NOW)]
             case State.RECORDING, Recorded():
                 return self._recorded(event)
@@ -245,25 +255,25 @@ class Deposit:
 
     def _beep(self) -> list[Command]:
         self.state = State.BEEPING
-        return [Beep(self._urgent)]
+        return [Beep(self._urgent, again=self._recording is not None)]
 
     def _recorded(self, event: Recorded) -> list[Command]:
         assert self._mailbox is not None
-        if event.recording is None:
-            return [Discard("no recording"), *self._close(NOT_NOW)]
-        if event.short:
-            return [Discard("the disk is full"), *self._close(NOT_NOW)]
-        said_ms = event.recording.duration_ms
-        if event.ended_by == "silence":
-            said_ms -= self._mailbox.silence_end_s * 1000
-        if said_ms < SHORTEST_MESSAGE_MS:
-            return [Discard("too short"), *self._close(GOODBYE)]
-        self._recording = event.recording
+        again = self._recording is not None
+        recording, problem = event.recording, _problem(event)
+        if problem is not None and not again:
+            return [Discard(problem), *self._close(GOODBYE if problem == TOO_SHORT else NOT_NOW)]
+        orders: list[Command] = []
+        if again:
+            orders = [TakeNew() if problem is None else Forget()]
+        if problem is None:
+            self._recording = recording
         if event.ended_by == "silence":  # he has nothing more to say, or is not there any more
-            return self._keep()
+            return orders + self._keep()
         self.state = State.REVIEWING
         self._silent_reviews = 0
-        return [Ask((LIMIT_REACHED, REVIEW) if event.ended_by == "limit" else (REVIEW,))]
+        at_limit = event.ended_by == "limit" and problem is None
+        return [*orders, Ask((LIMIT_REACHED, REVIEW) if at_limit else (REVIEW,))]
 
     def _reviewed(self, key: str | None) -> list[Command]:
         self._keys += 1
@@ -274,8 +284,7 @@ class Deposit:
             case "2":
                 return [Ask((TheRecording(), REVIEW))]
             case "3":
-                self._recording = None
-                return [Forget(), *self._beep()]
+                return self._beep()
             case "4":
                 self._urgent = not self._urgent
                 return [MarkUrgent(self._urgent), Ask((MARKED_URGENT if self._urgent else NOT_URGENT, REVIEW))]
@@ -294,8 +303,14 @@ class Deposit:
             return [Keep(self._recording)]
         if was not in (State.BEEPING, State.RECORDING):
             return []
-        if event.recording is None or event.recording.duration_ms < SHORTEST_MESSAGE_MS:
-            return [Discard("too short")]
+        too_short = event.recording is None or event.recording.duration_ms < SHORTEST_MESSAGE_MS
+        if self._recording is not None:  # he was saying it again
+            if too_short or event.short:
+                return [Forget(), Keep(self._recording)]
+            assert event.recording is not None
+            return [TakeNew(), Keep(event.recording)]
+        if event.recording is None or too_short:
+            return [Discard(TOO_SHORT)]
         # He cannot be told any more that the disk was full: better the first part than nothing.
         return [Keep(event.recording, incomplete=event.short)]
 
@@ -306,3 +321,13 @@ class Deposit:
     def _close(self, prompt: str) -> list[Command]:
         self.state = State.CLOSING
         return [Play((prompt,))]
+
+
+def _problem(event: Recorded) -> str | None:
+    """Why this is no message."""
+    if event.recording is None:
+        return "no recording"
+    if event.short:
+        return "the disk is full"
+    said_ms = event.recording.duration_ms - (event.silent_end_ms if event.ended_by == "silence" else 0)
+    return TOO_SHORT if said_ms < SHORTEST_MESSAGE_MS else None

@@ -118,13 +118,24 @@ def without_silence(samples: array[int], sample_rate: int, *, keep_ms: int = 100
     """
     frame = sample_rate * _FRAME_MS // 1000
     starts = range(0, len(samples) - frame + 1, frame)
-
-    def loud(start: int) -> bool:
-        return sum(map(abs, samples[start:start + frame])) >= _SILENT * frame
-
-    first = next((start for start in starts if loud(start)), None)
+    first = next((start for start in starts if _is_loud(samples[start:start + frame])), None)
     if first is None:
         return array("h")
-    last = next(start for start in reversed(starts) if loud(start))
+    last = next(start for start in reversed(starts) if _is_loud(samples[start:start + frame]))
     keep = sample_rate * keep_ms // 1000
     return samples[max(0, first - keep):last + frame + keep]
+
+
+def silent_end_ms(samples: array[int], sample_rate: int) -> int:
+    """How long nothing is heard at the end of these samples, in whole frames."""
+    frame = sample_rate * _FRAME_MS // 1000
+    frames = 0
+    for end in range(len(samples), frame - 1, -frame):
+        if _is_loud(samples[end - frame:end]):
+            break
+        frames += 1
+    return frames * _FRAME_MS
+
+
+def _is_loud(frame: array[int]) -> bool:
+    return sum(map(abs, frame)) >= _SILENT * len(frame)

@@ -2,6 +2,7 @@
 
     recordings/<message id>.wav    written by the switch
     recordings/<message id>.json   the message's note: there from before the beep until the row is committed
+    recordings/<message id>.again.wav  said again: beside the first until it is a message itself
     recordings/<message id>.mp3    made by the worker
     greetings/<greeting id>.wav    what an owner says to his callers (greetings.py)
     drafts/                        greetings nobody has saved yet, and uploads
@@ -16,8 +17,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import time
 import uuid
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from services.voicemail.recording import (
     Recording,
     header_for,
     measure,
+    silent_end_ms,
 )
 
 
@@ -48,6 +52,9 @@ class Spool:
 
     def audio(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.wav"
+
+    def again(self, message_id: str) -> Path:
+        return self.recordings / f"{uuid.UUID(message_id)}.again.wav"
 
     def mp3(self, message_id: str) -> Path:
         return self.recordings / f"{uuid.UUID(message_id)}.mp3"
@@ -104,6 +111,26 @@ class Spool:
             os.fsync(file.fileno())
         _sync_folder(path.parent)
 
+    def take_again(self, message_id: str) -> None:
+        """What was said again in the place of what was said before; at every moment one of them is there. Blocks."""
+        again = self.again(message_id)
+        self.make_lasting(again)
+        again.replace(self.audio(message_id))
+        _sync_folder(self.recordings)
+
+    def drop_again(self, message_id: str) -> None:
+        self.again(message_id).unlink(missing_ok=True)
+
+    def silent_end_ms(self, path: Path, recording: Recording, within_s: int) -> int:
+        """How long nothing is heard at its end; looks at the last within_s seconds. Blocks."""
+        wanted = min(recording.samples, within_s * recording.sample_rate) * 2 * recording.channels
+        with path.open("rb") as file:
+            file.seek(HEADER_BYTES + recording.samples * 2 * recording.channels - wanted)
+            samples = array("h", file.read(wanted))
+        if sys.byteorder == "big":
+            samples.byteswap()
+        return silent_end_ms(samples, recording.sample_rate * recording.channels)
+
     def finish_header(self, path: Path, recording: Recording) -> None:
         """For a recording whose writer was killed: the length it has, in its header."""
         with path.open("r+b") as file:
@@ -120,7 +147,7 @@ class Spool:
 
     def erase(self, of: str) -> None:
         """Every file of this message, or of this greeting."""
-        for path in (self.audio(of), self.mp3(of), self.note(of), self.greeting(of)):
+        for path in (self.audio(of), self.again(of), self.mp3(of), self.note(of), self.greeting(of)):
             path.unlink(missing_ok=True)
 
     def drop_strays(self, older_than_s: float) -> int:

@@ -41,6 +41,7 @@ _SLOW_ROUND = 15  # every so many rounds what is in no hurry
 _RARE_ROUND = 300
 _TAKEN_AT_ONCE = 200
 """Of what waits in the spool, so that mails that are due are not kept waiting by thousands of recordings."""
+REFUSED = Counter("pbx_voicemail_refused_total", "Recordings put aside for the operator: nothing to hear, or nobody's")
 TAKEN_IN = Counter("pbx_voicemail_swept_total", "Recordings the sweeper took in", ["from_"])
 WAITING = Gauge("pbx_voicemail_notes_waiting", "Recordings that are not in the database yet")
 MAILS = Gauge("pbx_voicemail_mails", "Mails that did not go, by what became of them", ["state"])
@@ -118,7 +119,7 @@ class Sweeper:
                 continue
             except UnreadableNote as error:
                 log.error("note not understood", file=path.name, reason=str(error))
-                self._spool.refuse(path)
+                self._refuse(path)
                 continue
             self._each(path, partial(self._take_in, message, origin="note"))
         WAITING.set(len(notes))
@@ -142,6 +143,9 @@ class Sweeper:
     def _take_in_one_of_fallback(self, path: Path) -> None:
         recording = self._finished(path)
         if recording is None:
+            if self._is_unusable(path):
+                log.error("recording without sound put aside", file=path.name)
+                self._refuse(path)
             return
         name = parse_fallback_name(path.name)
         company_id = None if name is None else self._company_of(name.subscriber_id)
@@ -151,7 +155,7 @@ class Sweeper:
             return
         if name is None or company_id is None or name.company_id not in (None, company_id):
             log.error("fallback recording cannot be placed", file=path.name)
-            self._spool.refuse(path)
+            self._refuse(path)
             return
         changed_at = self._spool.last_change(path) or self._clock()
         message = LeftMessage(
@@ -166,10 +170,16 @@ class Sweeper:
         self._take_in(message, origin="fallback")
 
     def _take_in(self, message: LeftMessage, *, origin: str) -> None:
+        if not self._settle_again(message.message_id):
+            return
         audio = self._spool.audio(message.message_id)
         recording = self._finished(audio)
         if recording is None:
-            if self._spool.last_change(audio) is None and self._is_stale(
+            if self._is_unusable(audio):  # after a power cut: the note was on the disk, the sound was not yet
+                log.error("recording without sound put aside", message_id=message.message_id,
+                          call_id=message.call_id)
+                self._refuse(audio, self._spool.note(message.message_id))
+            elif self._spool.last_change(audio) is None and self._is_stale(
                 self._spool.note(message.message_id)
             ):
                 self._spool.drop_note(message.message_id)  # nothing was said
@@ -188,8 +198,7 @@ class Sweeper:
                 log.info("recording of an erased mailbox erased", message_id=message.message_id)
                 return
             log.error("recording without a mailbox", message_id=message.message_id)
-            self._spool.refuse(audio)
-            self._spool.refuse(self._spool.note(message.message_id))
+            self._refuse(audio, self._spool.note(message.message_id))
             return
         self._spool.drop_note(message.message_id)
         if result.new:
@@ -198,12 +207,36 @@ class Sweeper:
             log.info("recording taken in", message_id=message.message_id, call_id=message.call_id, origin=origin)
             self._stored(message, recording)
 
+    def _settle_again(self, message_id: str) -> bool:
+        """Which of the two counts, of a caller who was saying it again; False: it is still being written."""
+        again = self._spool.again(message_id)
+        if self._spool.last_change(again) is None:
+            return True
+        recording = self._finished(again)
+        if recording is not None and recording.duration_ms >= SHORTEST_MESSAGE_MS:
+            gevent.get_hub().threadpool.apply(self._spool.take_again, (message_id,))
+            return True
+        if recording is None and not self._is_stale(again):
+            return False
+        self._spool.drop_again(message_id)
+        return True
+
     def _finished(self, path: Path) -> Recording | None:
         """The recording once nobody writes it any more."""
         recording = self._spool.measure(path)
         if recording is not None and ((recording.closed and recording.samples) or self._is_stale(path)):
             return recording
         return None
+
+    def _is_unusable(self, path: Path) -> bool:
+        """No recording, and none any more: nobody writes it."""
+        return self._is_stale(path) and self._spool.measure(path) is None
+
+    def _refuse(self, *files: Path) -> None:
+        """The files of one recording."""
+        for file in files:
+            self._spool.refuse(file)
+        REFUSED.inc()
 
     def _is_stale(self, path: Path) -> bool:
         changed_at = self._spool.last_change(path)

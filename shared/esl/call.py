@@ -105,10 +105,10 @@ class OutboundCall:
         """Begin an application without waiting for its end; on a sync socket that means until it ends."""
         self.command(commands.execute(app, argument))
 
-    def set_variables(self, variables: Mapping[str, str], *, timeout_s: float | None = None) -> None:
-        """Set channel variables with one application; they are set when this returns."""
+    def set_variables(self, variables: Mapping[str, str], *, timeout_s: float | None = None) -> Reply | Event:
+        """Set channel variables with one application; they are set when this returns, with what execute brings."""
         limit = self._command_timeout_s if timeout_s is None else timeout_s
-        self.execute("multiset", commands.multiset_argument(variables), timeout_s=limit)
+        return self.execute("multiset", commands.multiset_argument(variables), timeout_s=limit)
 
     def subscribe_own_events(self) -> None:
         """myevents: the events of this leg, which may begin to come before the reply."""

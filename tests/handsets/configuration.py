@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 MODULES = ("mod_logfile", "mod_event_socket", "mod_sofia", "mod_commands", "mod_dptools", "mod_dialplan_xml",
-           "mod_sndfile", "mod_tone_stream")
+           "mod_sndfile", "mod_tone_stream", "mod_spandsp", "mod_opus")
 
 
 @dataclass(frozen=True)

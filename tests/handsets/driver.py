@@ -37,6 +37,7 @@ HEADERS = {"From": "sip_i_from", "P-Asserted-Identity": "sip_i_p_asserted_identi
            "History-Info": "sip_i_history_info"}
 EVENTS = ("CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE",
           "DTMF", "NOTIFY_IN", "CUSTOM sofia::gateway_state")
+CODECS = ("PCMA", "PCMU", "G722", "opus")
 REGISTER_S = 8.0
 # hangup cause -> the status mod_sofia answers an INVITE with (mod_sofia.c, hangup_cause_to_sip)
 REJECTIONS = {486: "USER_BUSY", 603: "CALL_REJECTED", 480: "NO_ANSWER", 404: "UNALLOCATED_NUMBER",
@@ -70,6 +71,7 @@ class PlayedCall:
     recording: str = ""
     answered: bool = False
     speaking: bool = False
+    sends_silence: bool = True
     ready: Flag = field(default_factory=Flag)       # parked: before that a sound or a hold is forgotten
 
     def change(self) -> dict[str, Any]:
@@ -185,9 +187,14 @@ class HandsetDriver:
         self._api("reloadxml")
         self._api("sofia", "profile", "handsets", "rescan")
 
-    def _do_dial(self, device: str, to: str, name: str | None = None, **carrier: Any) -> dict[str, Any]:
+    def _do_dial(self, device: str, to: str, name: str | None = None, codec: str | None = None,
+                 **carrier: Any) -> dict[str, Any]:
         call_id = str(uuid.uuid4())
         variables = {"origination_uuid": call_id, "originate_timeout": "180", "send_silence_when_idle": "-1"}
+        if codec is not None:
+            if codec not in CODECS:
+                raise Refused(f"this telephone speaks {', '.join(CODECS)}")
+            variables["absolute_codec_string"] = codec
         if name is not None:
             if _SAFE_NAME.fullmatch(name) is None:
                 raise Refused("this name cannot be put into a dial string")
@@ -296,13 +303,23 @@ class HandsetDriver:
         played = self._ready(call)
         if played.speaking:
             self._api("uuid_break", call, "all")
-        played.speaking = sound != "silence"
+        self._send_silence(played, sound != "nothing")
+        played.speaking = sound not in ("silence", "nothing")
         if not played.speaking:
             return
         if sound.startswith("tone:"):
             hz = int(sound.removeprefix("tone:"))
             sound = f"tone_stream://%(10000,0,{hz});loops=-1"
         self._api("uuid_broadcast", call, sound, "aleg")
+
+    def _send_silence(self, played: PlayedCall, sends: bool) -> None:
+        """Whether it sends packets while it says nothing: `park` looks once, when it begins (switch_ivr.c)."""
+        if played.sends_silence != sends:
+            played.sends_silence = sends
+            self._api("uuid_setvar", played.call, "send_silence_when_idle", "-1" if sends else "0")
+            played.ready.clear()
+            self._api("uuid_transfer", played.call, "park", "inline")
+            self._ready(played.call)
 
     def _do_record(self, call: str) -> dict[str, Any]:
         """What comes in from the network, not what this telephone says (switch_ivr_async.c, RECORD_READ_ONLY)."""

@@ -20,6 +20,7 @@ The answer is {"ok": true} and what stands behind the arrow:
     {"do": "dial", "device": d, "to": "22"}      -> "call": id
          optional "name": the display name sent; carrier only: "from": "+49171..." or null (withheld), and with null
          "asserted": "+49171...", told to the system alone (P-Asserted-Identity, Privacy: id)
+         optional "codec": "PCMA", "PCMU", "G722" or "opus": the only one offered (on real SIP alone)
     {"do": "answer", "call": id}
     {"do": "reject", "call": id, "sip_status": 486}   486 busy, 603 declined, 480 not available, 404...
     {"do": "redirect", "call": id, "to": "0171..."}   302 with this number at the switch's own address
@@ -27,7 +28,8 @@ The answer is {"ok": true} and what stands behind the arrow:
     {"do": "hangup", "call": id}
     {"do": "digits", "call": id, "digits": "12#"}     keys while the call is up (RFC 4733)
     {"do": "hold", "call": id}   {"do": "unhold", "call": id}
-    {"do": "speak", "call": id, "sound": s}      s: "tone:440" (until told otherwise), "silence", a WAV's path
+    {"do": "speak", "call": id, "sound": s}      s: "tone:440" (until told otherwise), "silence", a WAV's path,
+                                                 or "nothing": from here on no packets at all
     {"do": "record", "call": id}                 -> "path": p; starts writing what this telephone hears
     {"do": "heard", "call": id}                  -> "path": p; stops: the WAV (8 kHz, mono, 16 bit) is complete
     {"do": "watch", "device": d, "address": "lamp+21-1-k"}   -> "watch": id
@@ -154,7 +156,7 @@ class Call:
         return self
 
     def speak(self, sound: str) -> Call:
-        """sound: "tone:440", "silence", or the path of a WAV."""
+        """sound: "tone:440", "silence", the path of a WAV, or "nothing": no packets, as a telephone that is muted."""
         self._do("speak", sound=sound)
         return self
 
@@ -262,12 +264,12 @@ class Telephone:
 
     def dial(
         self, number: str, *, name: str | None = None, from_number: str | None = None, asserted: str | None = None,
+        codec: str | None = None,
     ) -> Call:
         """from_number is the carrier's caller (None: withheld, asserted to the system alone); a handset shows what the
         directory says."""
         request: dict[str, Any] = {"do": "dial", "device": self.device, "to": number}
-        if name is not None:
-            request["name"] = name
+        request |= {key: value for key, value in (("name", name), ("codec", codec)) if value is not None}
         if self.device.startswith("carrier"):
             request["from"] = from_number
         if asserted is not None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
+import numpy
 import pytest
 
 from operations.story_report import proves
@@ -118,6 +120,29 @@ def test_said_again_only_the_second_time_counts(stage: Stage) -> None:
 
 
 @proves("V1")
+@pytest.mark.parametrize("how", ["hangs up", "says nothing", "ends it at once"])
+def test_said_again_in_vain_the_first_is_the_message(stage: Stage, how: str) -> None:
+    with mailbox_of(stage, "clara", silence_end_s=6):
+        leaving = Leaving(stage)
+        leaving.wait_for_beep()
+        leaving.say(FIRST_HZ)
+        leaving.press("#3")
+        if how == "hangs up":
+            stage.wait_until(lambda: again_of(stage), 10, "the second recording")
+            leaving.call.hangup()
+        elif how == "says nothing":
+            leaving.wait_until_thanked()
+        else:
+            stage.wait_until(lambda: again_of(stage), 10, "the second recording")
+            leaving.press("#2")
+            stage.wait_until(lambda: leaving.heard().seconds_of(FIRST_HZ) >= 1, 20, "what was said at first")
+            leaving.press("1")
+            leaving.wait_until_thanked()
+    assert audio_of(stage, the_message(stage)).seconds_of(FIRST_HZ) >= 1
+    assert not again_of(stage)
+
+
+@proves("V1")
 def test_a_message_that_is_taken_back_was_never_left(stage: Stage) -> None:
     clara, before = stage.telephones["clara"].register(), deleted_of(stage)
     leaving = Leaving(stage)
@@ -161,6 +186,34 @@ def test_who_says_nothing_leaves_nothing(stage: Stage) -> None:
         leaving.wait_for_beep()
         leaving.is_told("mailbox-goodbye")
     assert messages_of(stage, "clara") == []
+
+
+@proves("V1", "V5")
+def test_a_telephone_that_stops_sending_has_left_what_was_said_before(stage: Stage) -> None:
+    """Muted, or out of coverage: no packets come any more, not even silent ones."""
+    with mailbox_of(stage, "clara", silence_end_s=7):  # longer than the ears are late and all that is said
+        leaving = Leaving(stage)
+        leaving.wait_for_beep()
+        leaving.say(FIRST_HZ, 2)
+        leaving.call.speak("nothing")
+        leaving.wait_until_thanked()
+    assert audio_of(stage, the_message(stage)).seconds_of(FIRST_HZ) >= 1.5
+
+
+@proves("V1", "V5")
+def test_a_pause_without_packets_is_as_long_in_the_message_as_it_was(stage: Stage) -> None:
+    leaving = Leaving(stage)
+    leaving.wait_for_beep()
+    leaving.say(FIRST_HZ)
+    leaving.call.speak("nothing")
+    gevent.sleep(2)
+    leaving.say(SECOND_HZ)
+    leaving.call.hangup()
+    sound = audio_of(stage, the_message(stage))
+    assert sound.seconds_of(FIRST_HZ) >= 1
+    assert sound.seconds_of(SECOND_HZ) >= 1
+    spoken = numpy.nonzero(numpy.abs(sound.samples) > 1000)[0]
+    assert numpy.diff(spoken).max() / sound.rate > 1.5, "the pause was cut out"
 
 
 @proves("V1", "V5")
@@ -213,6 +266,11 @@ def test_deleted_after_the_mail_it_can_still_be_taken_back(stage: Stage) -> None
         path = f"/v1/messages/{message_id}"
         assert stage.http("voicemail", "POST", f"{path}/restore", token="clara").status == 200
     assert the_message(stage)["message_id"] == message_id
+
+
+def again_of(stage: Stage) -> list[Path]:
+    """What is being said again just now."""
+    return list(Path(stage.env["PBX_SPOOL"], "recordings").glob("*.again.wav"))
 
 
 def deleted_of(stage: Stage) -> set[str]:

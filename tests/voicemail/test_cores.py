@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import struct
 import wave
+from array import array
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.voicemail import record
 from services.voicemail.fallback import FallbackName, fallback_message_id, parse_fallback_name
 from services.voicemail.lamp import Waiting, lamp_headers, query_from
 from services.voicemail.mailbox import (
@@ -23,7 +26,8 @@ from services.voicemail.mailbox import (
     read_note,
     reason_from,
 )
-from services.voicemail.recording import NotARecording, header_for, is_short, measure, was_cut_off
+from services.voicemail.recording import NotARecording, header_for, is_short, measure, silent_end_ms, was_cut_off
+from shared.esl.events import Event
 from shared.mail_retries import GIVE_UP_AFTER, Failure, next_attempt_at
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -205,3 +209,34 @@ def test_other_names_are_nobodys(name: str) -> None:
 
 def test_a_fallback_recording_is_the_same_message_each_time() -> None:
     assert fallback_message_id("a.wav") == fallback_message_id("a.wav") != fallback_message_id("b.wav")
+
+
+# Recording
+
+def _spoken(*parts_ms: tuple[int, int]) -> array[int]:
+    """(amplitude, ms)… at 8 kHz."""
+    samples = array("h")
+    for amplitude, ms in parts_ms:
+        samples.extend([amplitude, -amplitude] * (4 * ms))
+    return samples
+
+
+@pytest.mark.parametrize(("parts", "ms"), [
+    ([(3000, 2000)], 0), ([(3000, 2000), (0, 1000)], 1000), ([(3000, 2000), (40, 500)], 500), ([(0, 3000)], 3000),
+    ([(3000, 100), (0, 2000), (3000, 100), (0, 300)], 300), ([], 0),
+])
+def test_the_silence_at_the_end_is_what_is_in_the_file(parts: list[tuple[int, int]], ms: int) -> None:
+    assert silent_end_ms(_spoken(*parts), 8000) == ms
+
+
+@pytest.mark.parametrize(("codec", "rate", "wanted"), [
+    ("PCMA", "8000", "120 200 5"), ("G722", "16000", "120 400 5"), ("opus", "48000", "120 1200 30"),
+    ("opus", "16000", "120 400 10"), (None, None, "120 200 5"), ("x", "y", "120 200 5"),
+])
+def test_silence_is_as_long_and_as_quiet_whatever_the_codec(
+    codec: str | None, rate: str | None, wanted: str
+) -> None:
+    told = {"Channel-Read-Codec-Name": codec, "Channel-Read-Codec-Rate": rate}
+    text = "".join(f"{name}: {value}\n" for name, value in told.items() if value is not None)
+    channel = Event(f"Event-Name: CHANNEL_EXECUTE_COMPLETE\n{text}\n".encode())
+    assert record.argument(Path("/spool/a.wav"), 120, 5, channel) == f"/spool/a.wav {wanted}"

@@ -40,6 +40,7 @@ from services.voicemail.deposit import (
     Record,
     Recorded,
     State,
+    TakeNew,
     TheRecording,
 )
 from services.voicemail.mailbox import Mailbox
@@ -112,8 +113,14 @@ def test_less_than_a_second_is_no_message_and_sounds_like_nothing_odd() -> None:
 
 
 def test_silence_at_the_end_does_not_count_as_a_message() -> None:
-    play(*UP_TO_THE_TONE, (Recorded(said(5600), "silence"), [Discard("too short"), Play((GOODBYE,))]))
-    play(*UP_TO_THE_TONE, (Recorded(said(6000), "silence"), [Keep(said(6000)), Play((THANKS,))]))
+    play(*UP_TO_THE_TONE,
+         (Recorded(said(5600), "silence", silent_end_ms=5000), [Discard("too short"), Play((GOODBYE,))]))
+    play(*UP_TO_THE_TONE, (Recorded(said(6000), "silence", silent_end_ms=5000), [Keep(said(6000)), Play((THANKS,))]))
+
+
+def test_silence_that_is_not_in_the_file_takes_nothing_from_what_was_said() -> None:
+    play(*UP_TO_THE_TONE, (Recorded(said(5000), "silence"), [Keep(said(5000)), Play((THANKS,))]))
+    play(*UP_TO_THE_TONE, (Recorded(said(1500), "silence", silent_end_ms=480), [Keep(said(1500)), Play((THANKS,))]))
 
 
 @pytest.mark.parametrize("scenes", [0, 1, 2])
@@ -129,7 +136,7 @@ def test_hanging_up_before_the_recording_leaves_nothing(scenes: int) -> None:
 def test_hanging_up_during_the_thanks_keeps_the_message_once() -> None:
     play(
         *UP_TO_THE_TONE,
-        (Recorded(said(2000), "silence"), [Discard("too short"), Play((GOODBYE,))]),
+        (Recorded(said(2000), "silence", silent_end_ms=2000), [Discard("too short"), Play((GOODBYE,))]),
         (CallerLeft(said(2000)), []),
     )
     play(
@@ -144,6 +151,9 @@ def test_hanging_up_during_the_thanks_keeps_the_message_once() -> None:
 IN_REVIEW = [*UP_TO_THE_TONE, (Recorded(said(3000)), [Ask((REVIEW,))])]
 
 
+AGAIN = [*IN_REVIEW, (Pressed("3"), [Beep(again=True)]), (Played(), [Record(120, 5)])]
+
+
 def test_the_recording_is_heard_and_then_sent() -> None:
     play(
         *IN_REVIEW,
@@ -156,20 +166,27 @@ def test_recorded_again_the_new_one_counts_and_stays_urgent() -> None:
     play(
         *IN_REVIEW,
         (Pressed("4"), [MarkUrgent(True), Ask((MARKED_URGENT, REVIEW))]),
-        (Pressed("3"), [Forget(), Beep(urgent=True)]),
+        (Pressed("3"), [Beep(urgent=True, again=True)]),
         (Played(), [Record(120, 5)]),
-        (Recorded(said(2000)), [Ask((REVIEW,))]),
+        (Recorded(said(2000)), [TakeNew(), Ask((REVIEW,))]),
         (CallerLeft(said(2000)), [Keep(said(2000))]),
     )
+    play(*AGAIN, (CallerLeft(said(2000)), [TakeNew(), Keep(said(2000))]))
+    play(*AGAIN, (Recorded(said(2000), "silence"), [TakeNew(), Keep(said(2000)), Play((THANKS,))]))
 
 
-def test_who_gives_up_while_recording_again_leaves_nothing() -> None:
-    play(*IN_REVIEW, (Pressed("3"), [Forget(), Beep()]), (CallerLeft(), [Discard("too short")]))
-    play(
-        *IN_REVIEW,
-        (Pressed("3"), [Forget(), Beep()]), (Played(), [Record(120, 5)]),
-        (CallerLeft(said(300)), [Discard("too short")]),
-    )
+def test_who_gives_up_while_recording_again_has_left_the_first() -> None:
+    first = [Forget(), Keep(said(3000))]
+    play(*AGAIN[:-1], (CallerLeft(), first))
+    for left in (CallerLeft(), CallerLeft(said(999)), CallerLeft(said(2000), short=True)):
+        play(*AGAIN, (left, first))
+    play(*AGAIN, (Recorded(said(5400), "silence", silent_end_ms=5000), [*first, Play((THANKS,))]))
+
+
+@pytest.mark.parametrize("vain", [Recorded(None), Recorded(said(300)), Recorded(said(300), "limit"),
+                                  Recorded(said(2000), short=True)])
+def test_what_was_said_again_and_is_no_message_leads_back_to_the_first(vain: Recorded) -> None:
+    play(*AGAIN, (vain, [Forget(), Ask((REVIEW,))]), (Pressed("1"), [Keep(said(3000)), Play((THANKS,))]))
 
 
 def test_urgent_is_switched_on_and_off() -> None:
@@ -299,7 +316,7 @@ _EVENTS = st.one_of(
     st.builds(NoRoom),
     st.builds(Pressed, st.sampled_from([None, *"0123456789*#"])),
     st.builds(Recorded, st.none() | st.integers(0, 9000).map(said), st.sampled_from(["key", "silence", "limit"]),
-              st.booleans()),
+              st.booleans(), st.integers(0, 5000)),
     st.builds(CallerLeft, st.none() | st.integers(0, 9000).map(said), st.booleans()),
 )
 
@@ -317,9 +334,11 @@ def test_whatever_happens_a_message_is_kept_or_discarded_at_most_once(events: li
         except OutOfTurn:
             break
     ends = [order for order in orders if isinstance(order, Keep | Discard)]
+    reviewed = any(isinstance(order, Ask) for order in orders)
     recorded = any(isinstance(order, Beep) for order in orders)
     assert len(ends) <= 1, "kept or discarded twice"
     assert not ends or recorded
+    assert not [end for end in ends if isinstance(end, Discard) and reviewed and end.why != "taken back"]
     if dialogue.state is State.FINISHED and recorded:
         assert len(ends) == 1
 

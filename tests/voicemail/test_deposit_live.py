@@ -131,12 +131,12 @@ class House:
     def wait_for_message(self, before: int) -> Any:
         return self.wait_until(lambda: found[-1] if len(found := self.messages()) > before else None, 40)
 
-    def call_the_mailbox(self, caller: str = "bernd") -> Call:
+    def call_the_mailbox(self, caller: str = "bernd", codec: str | None = None) -> Call:
         assert self.telephones is not None
         telephone = self.telephones[caller]
         if not telephone.registered:
             telephone.register()
-        return telephone.dial("21").wait_for("answered")
+        return telephone.dial("21", codec=codec).wait_for("answered")
 
     def wait_for_recording(self) -> Path:
         """The file the switch has begun to write."""
@@ -182,7 +182,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def tone_of(content: bytes) -> float:
-    samples, rate = soundfile.read(BytesIO(content))
+    return tone_of_samples(*soundfile.read(BytesIO(content)))
+
+
+def tone_of_samples(samples: Any, rate: int) -> float:
     spectrum = np.abs(np.fft.rfft(samples))
     return float(np.argmax(spectrum) * rate / len(samples))
 
@@ -294,6 +297,56 @@ def test_without_the_service_the_dialplan_records_and_the_sweeper_takes_it_in(ho
     house.start_process("services.voicemail")
     message = house.wait_for_message(before)
     assert message.duration_ms >= 2000
+    house.send("DELETE", f"/v1/messages/{message.message_id}")
+
+
+@pytest.mark.parametrize("codec", ["PCMA", "G722", "opus"])
+def test_silence_ends_the_recording_when_it_lasted_whatever_the_telephone_speaks(house: House, codec: str) -> None:
+    """A breath does not: what `record` counts are packets, and their length depends on the codec."""
+    before = len(house.messages())
+    call = house.call_the_mailbox(codec=codec)
+    call.speak("tone:440")
+    recording = house.wait_for_recording()
+    house.wait_until(lambda: recording.stat().st_size > 44 + 2 * 8000 * 1.5)
+    call.speak("silence")
+    gevent.sleep(2)  # a pause, shorter than the silence that ends it
+    call.speak("tone:600")
+    gevent.sleep(1.5)
+    assert call.up
+    call.speak("silence")
+    began = time.monotonic()
+    message = house.wait_for_message(before)
+    ended_after_s = time.monotonic() - began
+    samples, rate = soundfile.read(recording)
+    assert rate == 8000
+    assert message.duration_ms == len(samples) * 1000 // rate
+    assert not message.incomplete
+    spoken = [abs(tone_of_samples(samples[at: at + rate // 2], rate) - hz) < 5
+              for at, hz in ((rate // 2, 440), (rate * 4 + rate // 2, 600))]
+    assert all(spoken), f"{message.duration_ms} ms"
+    assert 4 < ended_after_s < 7
+    call.wait_for("ended", 15)
+    house.send("DELETE", f"/v1/messages/{message.message_id}")
+
+
+@pytest.mark.parametrize("codec", ["G722", "opus"])
+def test_without_the_service_silence_ends_the_recording_no_sooner(house: House, codec: str) -> None:
+    before = len(house.messages())
+    house.kill_process("services.voicemail", signal.SIGTERM)
+    call = house.call_the_mailbox(codec=codec)
+    call.speak("tone:440")
+    house.wait_until(lambda: next((house.spool / "fallback").glob("*.wav"), None), 20)
+    gevent.sleep(1.5)
+    call.speak("nothing")
+    gevent.sleep(2)
+    call.speak("tone:600")
+    gevent.sleep(1.5)
+    assert call.up
+    call.speak("nothing")
+    call.wait_for("ended", 10)
+    house.start_process("services.voicemail")
+    message = house.wait_for_message(before)
+    assert 9000 < message.duration_ms < 12_500
     house.send("DELETE", f"/v1/messages/{message.message_id}")
 
 

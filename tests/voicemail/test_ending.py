@@ -13,6 +13,7 @@ from services.voicemail.greetings import Greetings
 from services.voicemail.mailbox import LeftMessage
 from services.voicemail.retention import STRAY_S
 from services.voicemail.spool import Spool
+from services.voicemail.sweeper import REFUSED, WAITING
 from shared.database import Database
 from tests.voicemail.conftest import Company, Leave, Swept, a_message, write_wav
 from tests.voicemail.test_store import message_row
@@ -176,3 +177,57 @@ def test_thousands_in_the_spool_are_taken_in_by_turns(
     for _ in range(6):
         swept.sweeper.round()
     assert sorted(swept.stored) == [message.message_id for message in messages[4:]]
+
+
+def test_what_holds_no_sound_is_put_aside_and_counted_not_waited_for(
+    admin: Database, spool: Spool, company: Company, swept: Swept
+) -> None:
+    """After a power cut: the note was on the disk, the sound was not yet, or only its length."""
+    before = REFUSED._value.get()
+    empty, zeros = a_message(company), a_message(company)
+    for message, content in ((empty, b""), (zeros, bytes(32_044))):
+        spool.write_note(message)
+        spool.audio(message.message_id).write_bytes(content)
+    fallback = spool.fallback / f"{uuid.uuid4()}_{company.company_id}_{company.anna}_1700000000_unknown.wav"
+    fallback.write_bytes(b"")
+    swept.sweeper.round()
+    assert len(list(spool.notes())) == 2, "somebody may still write there"
+    swept.now = lambda: time.time() + 61
+    swept.sweeper.round()
+    assert list(spool.notes()) == []
+    assert sorted(path.name for path in spool.refused.iterdir()) == sorted(
+        [f"{one.message_id}.{kind}" for one in (empty, zeros) for kind in ("json", "wav")] + [fallback.name])
+    assert REFUSED._value.get() == before + 3
+    swept.sweeper.round()
+    assert WAITING._value.get() == 0
+
+
+@pytest.mark.parametrize(("again_ms", "kept_ms"), [(2500, 2500), (700, 4000)])
+def test_of_a_caller_who_was_saying_it_again_the_second_counts_once_it_is_a_message(
+    admin: Database, spool: Spool, company: Company, swept: Swept, again_ms: int, kept_ms: int
+) -> None:
+    message = a_message(company)
+    spool.write_note(message)
+    write_wav(spool.audio(message.message_id), 4000)
+    write_wav(spool.again(message.message_id), again_ms)
+    if again_ms < 1000:
+        swept.now = lambda: time.time() + 61
+    swept.sweeper.round()
+    row = message_row(admin, message)
+    assert row is not None
+    assert row.duration_ms == kept_ms
+    assert [path.name for path in spool.recordings.iterdir()] == [f"{message.message_id}.wav"]
+
+
+def test_what_is_still_being_said_again_is_waited_for(
+    admin: Database, spool: Spool, company: Company, swept: Swept
+) -> None:
+    message = a_message(company)
+    spool.write_note(message)
+    write_wav(spool.audio(message.message_id), 4000)
+    spool.again(message.message_id).write_bytes(spool.audio(message.message_id).read_bytes()[:44])  # just begun
+    swept.sweeper.round()
+    assert message_row(admin, message) is None
+    swept.now = lambda: time.time() + 61
+    swept.sweeper.round()
+    assert message_row(admin, message) is not None

@@ -21,6 +21,7 @@ from typing import TypeVar
 import structlog
 from gevent import Timeout
 
+from services.voicemail import record
 from services.voicemail.call import DepositRequest
 from services.voicemail.closed import when_closed
 from services.voicemail.greetings import GreetingRefused, Greetings
@@ -77,7 +78,6 @@ _DATABASE_S = 2.0
 _PLAYBACK_LIMIT_S = 700.0  # the longest message is 600 s (schemas/mailbox.py)
 _KEY_COMES_WITHIN_S = 1.0
 _END_COMES_WITHIN_S = 1.0
-_SILENCE_THRESHOLD = 200  # as in call.py
 _SILENCE_END_S = 5
 _BEEP = "tone_stream://%(400,100,1000)"
 _HEARD = ("DTMF", "CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE")
@@ -148,7 +148,7 @@ class PortalCalls:
 
     def _serve(self, call: OutboundCall, entry: Entry) -> None:
         call.set_variables({
-            "playback_terminators": _ANY_KEY, "record_sample_rate": "8000", "enable_file_write_buffering": "false",
+            "playback_terminators": _ANY_KEY, **record.VARIABLES,
             # Should we die, the dialplan must not take the owner's next words for a message.
             "pbx_mailbox": "",
         })
@@ -324,9 +324,10 @@ class OnePortal:
         """Any key ends it: the caller is asked afterwards anyway."""
         self._drop_draft()
         self._draft = path = self._calls.spool.draft()
-        self._call.execute("playback", _BEEP, timeout_s=5.0)
+        played = self._call.execute("playback", _BEEP, timeout_s=5.0)
+        channel = played if isinstance(played, SwitchEvent) else self._call.channel
         self._call.execute(
-            "record", f"{path} {max_s} {_SILENCE_THRESHOLD} {_SILENCE_END_S}", timeout_s=max_s + 30.0)
+            "record", record.argument(path, max_s, _SILENCE_END_S, channel), timeout_s=max_s + 30.0)
         while self._call.wait_event(("DTMF",), 0) is not None:
             pass  # the keys that ended it
         recording = when_closed(self._calls.spool, path)
@@ -345,6 +346,6 @@ class OnePortal:
         self._call.set_variables({
             "pbx_acting_subscriber": owner, "pbx_subscriber": owner, "pbx_company": str(self._box.company_id),
             "pbx_step": "", "pbx_portal": "", "pbx_mailbox": "", "pbx_reason": "", "playback_terminators": "",
-            "record_sample_rate": "", "enable_file_write_buffering": "",
+            **dict.fromkeys(record.VARIABLES, ""),
         })
         self._call.start_execute("transfer", f"{number} XML internal")
