@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 from operations import settings_of_instance
+from services.voicemail import record
+from shared.esl.events import Event
 
 CONF = Path(__file__).resolve().parents[2] / "freeswitch" / "conf"
 NAMES = json.loads((Path(__file__).parent / "switch_names.json").read_text())
@@ -152,3 +154,21 @@ def test_both_profiles_have_a_timer() -> None:
     """Without it bridges read blocking and hang-ups stall for seconds."""
     for file in (CONF / "profiles").glob("*.xml"):
         assert '<param name="rtp-timer-name" value="soft"/>' in file.read_text()
+
+
+@pytest.mark.parametrize(("codec", "rate"), [
+    ("PCMA", "8000"), ("PCMU", "8000"), ("G722", "16000"), ("opus", "48000"), ("opus", "16000"), ("opus", "8000"),
+])
+def test_the_dialplans_own_recording_is_as_patient_as_the_mailbox(codec: str, rate: str) -> None:
+    """The first extension that fits sets it, as execute_extension finds it."""
+    told = {"destination_number": "mailbox-alone-silence", "${read_codec}": codec, "${read_rate}": rate}
+    dialplan = ElementTree.parse(CONF / "dialplan" / "steps.xml")
+    [ends] = re.findall(r"pbx_silence=([0-9 ]+)", "".join(
+        action.get("data") or "" for action in dialplan.iter("action") if action.get("application") == "multiset"))
+    for extension in dialplan.iter("extension"):
+        conditions = extension.findall("condition")
+        if all(re.search(one.get("expression") or "", told.get(one.get("field") or "", "")) for one in conditions):
+            [ends] = [(action.get("data") or "").removeprefix("pbx_silence=") for action in extension.iter("action")]
+            break
+    event = Event(f"Channel-Read-Codec-Name: {codec}\nChannel-Read-Codec-Rate: {rate}\n\n".encode())
+    assert record.argument(Path("x.wav"), 180, 5, event) == f"x.wav 180 {ends}"
