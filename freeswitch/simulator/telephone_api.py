@@ -88,6 +88,9 @@ class TelephoneApi:
     def _answer_(self, call: str) -> None:
         self._telephones.find_call(call).answer()
 
+    def _announce_(self, call: str) -> None:
+        self._telephones.find_call(call).announce()
+
     def _reject_(self, call: str, sip_status: int = 486) -> None:
         self._telephones.find_call(call).reject(sip_status)
 

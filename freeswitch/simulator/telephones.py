@@ -240,6 +240,13 @@ class TelephoneCall:
         self._move("answered")
         self.channel.mark_answered()
 
+    def announce(self) -> None:
+        """183 with media, before an answer or instead of one."""
+        if self.direction != "incoming" or self.channel.answered or self.channel.down:
+            raise CannotDo("there is nothing to announce to")
+        self._move("early")
+        self.channel.mark_pre_answered()
+
     def reject(self, sip_status: int) -> None:
         if self.direction != "incoming" or self.channel.answered or self.channel.down:
             raise CannotDo("there is nothing to reject")

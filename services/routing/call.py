@@ -38,14 +38,7 @@ from services.routing.heard import OVER, in_words
 from services.routing.ladder import decide, shown_as
 from services.routing.limits import Limits
 from services.routing.memory import Asked, Found
-from services.routing.outcomes import (
-    CALL_IS_OVER,
-    next_step,
-    outcome_of,
-    read_report,
-    rejected_at_ones_own,
-    trunks_that_failed,
-)
+from services.routing.outcomes import is_over, next_step, outcome_of, read_report, trunks_that_failed
 from services.routing.outgoing import emergency_step, is_suppressed, route
 from services.routing.plan import (
     EMERGENCY,
@@ -314,7 +307,7 @@ class Answers:
             travelling.step.legs if isinstance(travelling.step, Ring) else ())
         outcome = ""
         if isinstance(travelling.step, Ring):
-            if report.disposition in CALL_IS_OVER and not rejected_at_ones_own(report, travelling.step.legs):
+            if is_over(report, travelling.step, answered=question.answered):
                 onward: Step = Reject("NORMAL_CLEARING", OVER)
             else:
                 outcome = outcome_of(report, travelling.step.legs).value

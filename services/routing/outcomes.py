@@ -120,6 +120,17 @@ def trunks_that_failed(report: Report, legs: tuple[Leg, ...]) -> dict[str, str]:
             if isinstance(leg, TrunkLeg) and cause in _FAILED}
 
 
+def is_over(report: Report, ring: Ring, *, answered: bool) -> bool:
+    """Nothing follows: it was answered, or the caller is gone. answered: the caller was.
+
+    A carrier's announcement is a bridge, too, though nobody answered (early media; switch_ivr_bridge.c): the refusal
+    behind it is no end of an emergency call.
+    """
+    if ring.reason == EMERGENCY and report.disposition == "SUCCESS" and report.refused_with and not answered:
+        return False
+    return report.disposition in CALL_IS_OVER and not rejected_at_ones_own(report, ring.legs)
+
+
 def next_step(ring: Ring, report: Report) -> Step:
     if ring.reason == EMERGENCY and isinstance(ring.not_reachable, Ring) and not _rang_until_time_was_up(report):
         return ring.not_reachable  # O5: to a carrier that does not lead there the emergency number is busy, or unknown

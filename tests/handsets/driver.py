@@ -245,6 +245,10 @@ class HandsetDriver:
         self._call(call)
         self._api("uuid_answer", call)
 
+    def _do_announce(self, call: str) -> None:
+        self._call(call)
+        self._api("uuid_pre_answer", call)
+
     def _do_reject(self, call: str, sip_status: int = 486) -> None:
         self._call(call)
         if sip_status not in REJECTIONS:

@@ -7,6 +7,7 @@ import pytest
 from services.routing.outcomes import (
     TRUNK_REFUSED,
     Report,
+    is_over,
     next_step,
     outcome_of,
     read_report,
@@ -145,3 +146,18 @@ def test_an_emergency_call_that_rang_until_time_was_up_or_found_every_trunk_busy
     busy = read_report("USER_BUSY", f"{ONE};USER_BUSY", "486", second.legs)
     assert next_step(second, busy) == Reject("USER_BUSY", "b")
     assert next_step(second, read_report("CALL_REJECTED", f"{ONE};CALL_REJECTED", "403", second.legs)) is END
+
+
+@pytest.mark.parametrize(("disposition", "status", "answered", "over"), [
+    ("SUCCESS", "404", False, False),    # an announcement, and the refusal behind it
+    ("SUCCESS", None, False, True), ("SUCCESS", "404", True, True), ("SUCCESS", "487", False, True),
+    ("ORIGINATOR_CANCEL", "404", False, True), ("USER_BUSY", "486", False, False),
+])
+def test_a_carriers_announcement_ends_no_emergency_call(disposition, status, answered, over):
+    second = emergency("two", END)
+    first = emergency("one", second)
+    told = read_report(disposition, f"{ONE};NONE", status, first.legs)
+    assert is_over(told, first, answered=answered) is over
+    if not over and disposition == "SUCCESS":
+        assert next_step(first, told) is second
+    assert is_over(told, replace(first, reason="outside"), answered=answered) is (over or disposition == "SUCCESS")

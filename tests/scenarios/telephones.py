@@ -22,6 +22,7 @@ The answer is {"ok": true} and what stands behind the arrow:
          "asserted": "+49171...", told to the system alone (P-Asserted-Identity, Privacy: id)
          optional "codec": "PCMA", "PCMU", "G722" or "opus": the only one offered (on real SIP alone)
     {"do": "answer", "call": id}
+    {"do": "announce", "call": id}               183: the caller hears what is played, and nobody answered
     {"do": "reject", "call": id, "sip_status": 486}   486 busy, 603 declined, 480 not available, 404...
     {"do": "redirect", "call": id, "to": "0171..."}   302 with this number at the switch's own address
     {"do": "transfer", "call": id, "to": "22"}        REFER: blind, the other side is to call this
@@ -124,6 +125,10 @@ class Call:
     def answer(self) -> Call:
         self._do("answer")
         return self.wait_for("answered")
+
+    def announce(self) -> Call:
+        self._do("announce")
+        return self
 
     def reject(self, sip_status: int = 486) -> Call:
         self._do("reject", sip_status=sip_status)

@@ -110,6 +110,18 @@ def test_whatever_the_first_carrier_says_it_goes_over_the_next(stage: Stage, sta
         call.wait_for("answered").hangup()
 
 
+@proves("N3", "O5", "O4")
+def test_a_carriers_announcement_is_not_the_end_of_it(stage: Stage) -> None:
+    """"The number you have dialled", and then a refusal."""
+    with trunk(stage, port=second_carrier_port(stage), position=1):
+        call = stage.telephones["anna"].register().dial("112")
+        refusing = stage.telephones["carrier-2"].wait_for_ring().announce()
+        call.wait_for("early")
+        refusing.reject(404)
+        stage.telephones.carrier.wait_for_ring(timeout_s=10).answer()
+        call.wait_for("answered").hangup()
+
+
 @proves("N5", "R6")
 def test_a_call_back_to_the_site_rings_who_called_last_whatever_he_switched_on(stage: Stage) -> None:
     anna, bernd = stage.telephones["anna"].register(), stage.telephones["bernd"].register()
