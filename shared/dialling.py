@@ -145,6 +145,7 @@ ALLOWED_LEG_VARIABLES = frozenset({
     "pbx_acting_device", "pbx_acting_subscriber", "pbx_site_number", "pbx_gateway",
     "effective_caller_id_name", "effective_caller_id_number", "hangup_after_bridge", "continue_on_fail",
     "call_timeout", "group_confirm_key", "group_confirm_timeout", "pbx_own_place",
+    "pbx_ring_along", "max_forwards", "intercept_unbridged_only", "intercept_unanswered_only",
     "export_vars", "domain_name",
     "force_transfer_context",
     "pbx_leg_cents", "sip_cid_suppress_privacy_none", "sip_from_display", "sip_h_Privacy",

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 import structlog
 
+from freeswitch.simulator.events import SwitchEvent
+
 if TYPE_CHECKING:
     from freeswitch.simulator.switch import Switch
 
@@ -64,6 +66,11 @@ class Gateways(dict[str, Gateway]):
             log.warning("Ignoring duplicate gateway", name=one.name)
         else:
             self[one.name] = one
+            if one.registers:
+                event = SwitchEvent("CUSTOM", "sofia::gateway_state")
+                for header, value in (("Gateway", one.name), ("State", "TRYING"), ("Ping-Status", "DOWN")):
+                    event.add(header, value)
+                self._switch.bus.fire(event)
 
 
 def _domains(document: ElementTree.Element | None) -> Iterator[ElementTree.Element]:

@@ -18,7 +18,7 @@ from gevent import Timeout
 from gevent.event import Event
 
 from services.routing import api as http
-from services.routing import commands, ends, question, registrations, ways
+from services.routing import commands, ends, gateways, question, registrations, ring_along, ways
 from services.routing.accounts import resets
 from services.routing.api import explain as explain_api
 from services.routing.api import timetable as timetable_api
@@ -32,6 +32,7 @@ from services.routing.emergencies_left import EmergenciesLeft
 from services.routing.explain.account import Explainer
 from services.routing.explain.handsets import registered
 from services.routing.explain.weekly import Timetables
+from services.routing.failed_trunks import FailedTrunks
 from services.routing.gateways import Gateways
 from services.routing.limits import Limits
 from services.routing.memory import Memory
@@ -39,6 +40,7 @@ from services.routing.nights import Nights
 from services.routing.pickups import Pickups
 from services.routing.record import QUEUE, Recorder
 from services.routing.registrations import Registrations
+from services.routing.ring_along import RingAlong
 from services.routing.ringing import Ringing
 from shared.schedule import holidays_of
 from services.routing.served import Served
@@ -66,7 +68,7 @@ ANSWERED = Counter("pbx_routing_questions_total", "Questions of the switch answe
 CALLS_ENDED = Counter("pbx_routing_calls_ended_total", "Calls that ended, by the switch's cause", ["cause"])
 ANSWER_S = Histogram("pbx_routing_answer_seconds", "From the question to the route handed back", buckets=SHORT_TIMES_S)
 
-_EVENTS = (*ends.EVENTS, *registrations.EVENTS)
+_EVENTS = (*ends.EVENTS, *registrations.EVENTS, *gateways.EVENTS)
 # A call gets an answer within this time, or the dialplan's own: the look-up inside has a shorter limit.
 _ANSWER_LIMIT_S = 1.0
 _SWITCH_WITHIN_S = 5.0
@@ -97,11 +99,13 @@ class Service:
         self._bookkeeping = Bookkeeping(self._database, self._limits, emergencies)
         self._answers = Answers(
             self._directory, self._ringing, settings.home_country, codes=Codes(self._database, self._bus.publish),
-            outside=self._gateways, limits=self._limits, emergencies=emergencies)
+            outside=self._gateways, limits=self._limits, emergencies=emergencies,
+            failed=FailedTrunks(is_down=self._gateways.is_down))
         self._switch_directory = SwitchDirectory(
             self._database, settings.directory_secret, self._served, host=settings.bind, port=settings.directory_port,
             trunks=self._gateways.document, doors={"/ways": ways.door(self._answers)})
         self._pickups = Pickups(lambda leg_uuid: gevent.spawn(self._hang_up, leg_uuid))
+        self._along = RingAlong(self._client, self._gateways, self._answers.failed)
         self._registrations = Registrations(
             self._client, self._directory, self._switch_directory, self._served, settings.database_url,
             self._gateways)
@@ -167,6 +171,7 @@ class Service:
         asked = question.read(call.channel)
         self._ringing.ends(asked.leg_uuid)
         self._pickups.failed(asked.leg_uuid)
+        self._along.ends(asked.leg_uuid)
         answer = self._decide(asked)
         if "pbx_pickup" in answer.variables:
             self._pickups.begins(asked.leg_uuid, answer.variables["pbx_pickup"])
@@ -177,6 +182,7 @@ class Service:
         ANSWERED.labels(answer.variables["pbx_step"]).inc()
         if answer.ring is not None:
             self._ringing.begins(asked.leg_uuid, answer.caller_id, answer.ring)
+        self._along.begins(asked.leg_uuid, answer.travelling, answered=asked.answered)
         for command in answer.splash:
             gevent.spawn(self._tell, command)
         for record in (answer.record, answer.left):
@@ -208,6 +214,13 @@ class Service:
         except EslError as error:  # mostly: the call is over
             log.info("the switch did not do it", reason=str(error))
 
+    def _ring_no_more(self, caller_leg_uuid: str, subscriber_id: int) -> None:
+        """Unless it was the last to ring: then the caller asks by himself, and may ring elsewhere already; or he was
+        answered in that moment."""
+        gevent.sleep(ring_along.SETTLES_S)
+        if self._ringing.is_called(subscriber_id, caller_leg_uuid) and self._along.rings(caller_leg_uuid):
+            self._tell(commands.ring_no_more(caller_leg_uuid))
+
     def _hang_up(self, leg_uuid: str) -> None:
         try:
             self._client.api("uuid_kill", leg_uuid, "NORMAL_CLEARING")
@@ -229,14 +242,17 @@ class Service:
 
     def _heard(self, event: SwitchEvent) -> None:
         if event.name == "CUSTOM":
-            self._registrations.registered(event)
+            if f"CUSTOM {event.subclass}" in gateways.EVENTS:
+                self._gateways.heard(event)
+            else:
+                self._registrations.registered(event)
             return
         cost = ends.cost(event)
         if cost is not None:
             self._limits.charge(*cost)
-        caller_leg_uuid = ends.rejected_for_all(event)
-        if caller_leg_uuid:
-            gevent.spawn(self._tell, commands.ring_no_more(caller_leg_uuid))
+        rejected = ends.rejected_for_all(event)
+        if rejected:
+            gevent.spawn(self._ring_no_more, *rejected)
         record = ends.read(event)
         if record is None:
             return

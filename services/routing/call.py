@@ -86,6 +86,7 @@ class Answer:
     """Telephones that ring once, shortly, while the call goes on."""
     caller_id: int | None = None
     rung: str = ""
+    travelling: Travelling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,8 @@ class Answers:
         record = _first_record(question, decided, step, self.now())
         return Answer(
             variables, record, _left_record(question, decided, self.now()), step if isinstance(step, Ring) else None,
-            _splash_of(decision.step, shown, decided.domain), caller.subscriber_id, decision.rung)
+            _splash_of(decision.step, shown, decided.domain), caller.subscriber_id, decision.rung,
+            travelling)
 
     def _admitted(
         self, step: Step, redirections: tuple[Redirection, ...], company_id: int, call_id: str,
@@ -334,7 +336,7 @@ class Answers:
         } if travelling.company_id else None
         return Answer(
             variables, record, None, step if isinstance(step, Ring) else None,
-            _splash_of(onward, travelling.caller, travelling.domain), None, outcome)
+            _splash_of(onward, travelling.caller, travelling.domain), None, outcome, travelling)
 
 
 def _as_chosen(question: Question, found: Found) -> Found:

@@ -38,6 +38,8 @@ _UNKNOWN = "unknown"
 _CALLER = re.compile(r"\+?[0-9]{1,20}")
 _NOTHING_KNOWN = NothingKnown()
 SPLASH_S = 2
+RINGS_ALONG = "pbx_ring_along"
+"""On a leg to the outside that rings with others: which question it was rung for, and its place in the ring."""
 # What a caller hears while the next place rings, once an announcement has begun to play to him.
 _RINGBACK = "%(1000,4000,425)"
 # Whoever is transferred asks as a call inside the company, wherever he came from: else he would stay in `public` or
@@ -126,8 +128,12 @@ def _who_calls(travelling: Travelling) -> dict[str, str]:
     }
 
 
+def _of_the_call(travelling: Travelling) -> dict[str, str]:
+    return {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id), **_TRANSFERRED}
+
+
 def _dial(ring: Ring, travelling: Travelling, outside: Outside) -> str:
-    common = {"pbx_call_id": travelling.call_id, "pbx_company": str(travelling.company_id), **_TRANSFERRED}
+    common = _of_the_call(travelling)
     every_leg: dict[str, str] = {}
     own = [leg for leg in ring.legs if isinstance(leg, DeviceLeg) and not leg.silenced_alone]
     if len(ring.legs) > 1:
@@ -141,10 +147,33 @@ def _dial(ring: Ring, travelling: Travelling, outside: Outside) -> str:
         common["ignore_early_media"] = "true"
     elif ring.ring_timeout_s < NETWORK_RING_LIMIT_S and isinstance(ring.legs[0], TrunkLeg):
         common["ignore_early_media"] = "true"  # early media would end call_timeout, and nobody would be asked again
+    mixed = len(own) < len(ring.legs)
+    fails_over = len(ring.legs) > 1 and ring.over_further_trunks()
+
+    def marked(position: int, leg: Leg) -> Mapping[str, str]:
+        if isinstance(leg, TrunkLeg):
+            return {**every_leg, RINGS_ALONG: f"{travelling.asked}-{position}"} if fails_over else every_leg
+        return {**every_leg, "pbx_own_place": "true"} if mixed and leg in own else every_leg
+
     return dial_string(
-        [_leg(leg, ring.shown, travelling, outside,
-              {**every_leg, "pbx_own_place": "true"} if leg in own and len(own) < len(ring.legs) else every_leg)
-         for leg in ring.legs], variables=common)
+        [_leg(leg, ring.shown, travelling, outside, marked(position, leg)) for position, leg in enumerate(ring.legs)],
+        variables=common)
+
+
+def dial_along(
+    leg: TrunkLeg, travelling: Travelling, outside: Outside, *, leg_uuid: str, ring_timeout_s: int, hops: int,
+    answered: bool,
+) -> str:
+    """One leg more for a caller who rings already, to take him when it is answered (ring_along.py): quoted, for
+    originate. hops: how often the call may still be passed on. answered: the caller was, before he rang here."""
+    variables = {
+        **_of_the_call(travelling), "origination_uuid": leg_uuid, "originate_timeout": str(ring_timeout_s),
+        "ignore_early_media": "true", "hangup_after_bridge": "true", "max_forwards": str(hops),
+        # Whom somebody else has, or a mailbox, stays there (switch_ivr_bridge.c, switch_ivr_intercept_session).
+        "intercept_unbridged_only": "true", **({} if answered else {"intercept_unanswered_only": "true"}),
+    }
+    along = _leg(leg, Shown(), travelling, outside, {})
+    return f"'{dial_string([along], variables=variables)}'"
 
 
 def splash(leg: DeviceLeg, shown: Shown, domain: str) -> Command:

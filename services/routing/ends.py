@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from services.routing.outcomes import FAILED
+
 EVENTS = ("CHANNEL_HANGUP_COMPLETE",)
 
 
@@ -54,14 +56,25 @@ def cost(event: Headers) -> tuple[int, int, float] | None:
     return int(company_id or 0), int(cents or 0), max(0.0, (int(ended or 0) - began_us) / 1_000_000)
 
 
-def rejected_for_all(event: Headers) -> str | None:
-    """The first leg of a call that rings in several places, when it was turned down at the callee's own telephone
-    (R10). Only rings that the switch cannot end by itself mark their legs so (commands.py)."""
+def rejected_for_all(event: Headers) -> tuple[str, int] | None:
+    """The first leg of a call that rings in several places, and the callee, when it was turned down at the callee's own
+    telephone (R10). Only rings that the switch cannot end by itself mark their legs so (commands.py)."""
     if event.variable("pbx_own_place") != "true" or event.get("Hangup-Cause") != "CALL_REJECTED":
         return None
     if _at(event.get("Caller-Channel-Answered-Time")):  # over after talk, whatever cause its BYE gave
         return None
-    return event.variable("originator")
+    caller_leg_uuid, subscriber_id = event.variable("originator"), event.variable("pbx_leg_subscriber")
+    return (caller_leg_uuid, int(subscriber_id)) if caller_leg_uuid and subscriber_id else None
+
+
+def failed_along(event: Headers) -> tuple[str, str, str] | None:
+    """Of a leg to the outside that was to ring with others and whose trunk failed: the caller's leg, its mark
+    (commands.RINGS_ALONG), the cause."""
+    mark, caller_leg_uuid = event.variable("pbx_ring_along"), event.variable("originator")
+    cause = event.get("Hangup-Cause") or ""
+    if not mark or not caller_leg_uuid or cause not in FAILED or _at(event.get("Caller-Channel-Answered-Time")):
+        return None
+    return caller_leg_uuid, mark, cause
 
 
 def _at(microseconds: str | None) -> str | None:

@@ -1,8 +1,8 @@
 """Trunks that could not take a call are tried last for a minute, so that only the first call waits for a dead carrier.
 
-A carrier that says nothing at all costs a call the time of SIP's timer B (freeswitch/conf/profiles/external.xml), and a
-number that rings along with others is dialled over one trunk only: both want the one that works first. An emergency
-call passes over those alone that did not answer at all. In memory: after a restart the first call finds out again.
+A carrier that says nothing at all costs a call the time of SIP's timer B (freeswitch/conf/profiles/external.xml), and
+a number that rings along (ring_along.py) as much of its ringing: both want the one that works first. An emergency call
+passes over those alone that did not answer at all. In memory: after a restart the first call finds out again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ LAST_FOR_S = 60.0
 
 
 class FailedTrunks:
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, is_down: Callable[[str], bool] = lambda trunk: False,
+    ) -> None:
+        """is_down: the switch itself knows that it can make no leg there, and fails at once."""
         self._clock = clock
+        self._is_down = is_down
         self._known: dict[str, tuple[float, str]] = {}
         """Trunk -> until when, and why."""
 
@@ -38,12 +42,11 @@ class FailedTrunks:
 
     def last(self, trunks: tuple[str, ...], *, only_silent: bool = False) -> tuple[str, ...]:
         """The same in the order they are to be tried now; the very same when none of them failed."""
-        if not self._known:
-            return trunks
-        now = self._clock()
-        self._known = {trunk: known for trunk, known in self._known.items() if known[0] > now}
-        failed = tuple(trunk for trunk in trunks if trunk in self._known
-                       and not (only_silent and self._known[trunk][1] not in SILENT))
+        if self._known:
+            now = self._clock()
+            self._known = {trunk: known for trunk, known in self._known.items() if known[0] > now}
+        failed = tuple([trunk for trunk in trunks if self._is_down(trunk) or (trunk in self._known
+                        and not (only_silent and self._known[trunk][1] not in SILENT))])
         if not failed or trunks[-len(failed):] == failed:
             return trunks
         return (*(trunk for trunk in trunks if trunk not in failed), *failed)

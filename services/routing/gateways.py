@@ -39,6 +39,8 @@ TRUNKS = Gauge("pbx_routing_trunks", "Gateways the switch was told of")
 ENTRY = f"gateways@{DOMAIN}"
 """What the database notifies, among the directory's entries, when trunks or limits change."""
 PROFILE = "external"
+EVENTS = ("CUSTOM sofia::gateway_state",)
+_DOWN = "DOWN"
 _UNREGISTERS_WITHIN_S = 5.0
 _RESOLVES_WITHIN_S = 2.0
 _ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
@@ -56,6 +58,10 @@ _LIMITS = (
 )
 
 
+class Headers(Protocol):
+    def get(self, header: str) -> str | None: ...
+
+
 class Switch(Protocol):
     def api(self, name: str, *args: str) -> str: ...
 
@@ -71,6 +77,7 @@ class Gateways:
         self._limits: dict[int, CallLimits] = {}
         self._of_company: dict[int, tuple[str, ...]] = {}
         self._trunks: dict[str, Trunk] = {}
+        self._down: set[str] = set()
 
     # ----- asked on a call's path: memory only
 
@@ -83,6 +90,10 @@ class Gateways:
 
     def limits_of(self, company_id: int) -> CallLimits:
         return self._limits.get(company_id, CallLimits())
+
+    def is_down(self, name: str) -> bool:
+        """It should be registered and is not: the switch makes no leg there (mod_sofia.c, sofia_outgoing_channel)."""
+        return name in self._down
 
     # ----- asked by the switch
 
@@ -123,6 +134,8 @@ class Gateways:
         other = [name for name in there if name in wanted and _differs(self._told.get(name), wanted[name])]
         missing = [name for name in wanted if name not in there]
         self._keep(list(wanted.values()))
+        self._down = {name for name, trunk in wanted.items() if trunk.register and (
+            name in other or there.get(name, _DOWN) == _DOWN)}
         self._addresses = addresses
         for name in (*gone, *other):
             with suppress(CommandRejected):  # on its way out already: it is listed for a second or two
@@ -137,6 +150,15 @@ class Gateways:
         self._told = wanted
         self._write()
         TRUNKS.set(len(wanted))
+
+    def heard(self, event: Headers) -> None:
+        """sofia::gateway_state (sofia_reg.c): Ping-Status is what calls go by, whether it is pinged or registers."""
+        name = event.get("Gateway") or ""
+        trunk = self._trunks.get(name)
+        if trunk and trunk.register and event.get("Ping-Status") == _DOWN:
+            self._down.add(name)
+        else:
+            self._down.discard(name)
 
     def states(self, versions: Mapping[str, str]) -> dict[str, str]:
         """Of these gateways with the version of their row: registered, unregistered, failed, not_needed (it does not
@@ -158,12 +180,12 @@ class Gateways:
         self._of_company = of_company
 
     def _listed(self) -> dict[str, str]:
-        """Name -> state, in the switch's words; for a second or two also those just taken out (cmd_xml_status)."""
+        """Name -> UP or DOWN, in the switch's words; for a second or two also those just taken out (cmd_xml_status)."""
         try:
             root = ElementTree.fromstring(self._switch.api("sofia", "xmlstatus", "gateway"))
         except ElementTree.ParseError as error:
             raise ValueError(f"no list of gateways: {error}") from error
-        return {(one.findtext("name") or ""): (one.findtext("state") or "") for one in root.iter("gateway")
+        return {(one.findtext("name") or ""): (one.findtext("status") or "") for one in root.iter("gateway")
                 if one.findtext("profile") == PROFILE}
 
     def _wait_until_gone(self, names: list[str]) -> None:

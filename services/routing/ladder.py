@@ -242,15 +242,15 @@ def _forwarded_outside(forward: Forward, facts: CallFacts) -> Step | _Refused:
 
 
 def _over_every_trunk(ring: Ring, facts: CallFacts) -> Ring:
-    """A number that rings alone goes over the next trunk when one fails (O4)."""
-    if len(ring.legs) > 1 or len(facts.company.trunks) == 1:
+    """Numbers go over the next trunk when one fails, alone or after ringing along in vain (O4); which of them, is said
+    by what became of each (outcomes.next_step)."""
+    if len(facts.company.trunks) == 1 or not isinstance(ring.legs[-1], TrunkLeg):  # _rung puts them last
         return ring
-    only = ring.legs[0]
-    if not isinstance(only, TrunkLeg):
-        return ring
+    outside = [leg for leg in ring.legs if isinstance(leg, TrunkLeg)]
+    further = ring.not_reachable
     for trunk in reversed(facts.company.trunks[1:]):
-        ring = ring.over(only, ring.over(only.over(trunk), ring.not_reachable))
-    return ring
+        further = ring.over(tuple([leg.over(trunk) for leg in outside]), further)
+    return ring.over(ring.legs, further)
 
 
 def _why_not_outside(number: str, facts: CallFacts) -> str:

@@ -35,7 +35,7 @@ _CAUSES_OF_THEIRS = frozenset({_REJECTED, "MANDATORY_IE_MISSING"})
 _CANCELLED = "487"  # what is left of a leg that we gave up
 TRUNK_REFUSED = "TRUNK_REFUSED"
 """Our own word for it, among causes."""
-_FAILED = SILENT | {
+FAILED = SILENT | {
     TRUNK_REFUSED,
     "NORMAL_TEMPORARY_FAILURE", "NETWORK_OUT_OF_ORDER", "SWITCH_CONGESTION", "NORMAL_CIRCUIT_CONGESTION",
     "SERVICE_UNAVAILABLE",
@@ -110,14 +110,22 @@ def _is_own(leg: Leg) -> bool:
 
 def trunks_that_failed(report: Report, legs: tuple[Leg, ...]) -> dict[str, str]:
     """Those whose carrier did not take the call, and the cause; what the far network says of a number, a person or a
-    codec is no failure. Of several legs it can be said when each was made: one that was not leaves no cause."""
-    causes = report.leg_causes
-    if len(legs) == 1 and not causes:   # no leg was made at all
-        causes = (report.disposition,)
-    if len(causes) != len(legs):
-        return {}
-    return {leg.trunk: cause for cause, leg in zip(causes, legs, strict=True)
-            if isinstance(leg, TrunkLeg) and cause in _FAILED}
+    codec is no failure."""
+    return {leg.trunk: cause for leg, cause in _failed(report, legs)}
+
+
+def _failed(report: Report, legs: tuple[Leg, ...]) -> list[tuple[TrunkLeg, str]]:
+    """A leg that was never made (nobody registered, gateway down) leaves no cause and the others theirs in order, so a
+    leg's is one of a few. When all of those are failures it failed, or was never made; and of a leg to the outside
+    either is its trunk's failure."""
+    causes = report.leg_causes or (report.disposition,) * len(legs)
+    missing = len(legs) - len(causes)
+    failed = []
+    for position, leg in enumerate(legs):
+        possible = causes[max(0, position - missing): position + 1]
+        if isinstance(leg, TrunkLeg) and possible and FAILED.issuperset(possible):
+            failed.append((leg, possible[0]))
+    return failed
 
 
 def is_over(report: Report, ring: Ring, *, answered: bool) -> bool:
@@ -134,18 +142,24 @@ def is_over(report: Report, ring: Ring, *, answered: bool) -> bool:
 def next_step(ring: Ring, report: Report) -> Step:
     if ring.reason == EMERGENCY and isinstance(ring.not_reachable, Ring) and not _rang_until_time_was_up(report):
         return ring.not_reachable  # O5: to a carrier that does not lead there the emergency number is busy, or unknown
-    step = ring.after(outcome_of(report, ring.legs))
-    if _ABOUT_THE_NUMBER.intersection((*report.leg_causes, report.disposition)):
-        while isinstance(step, Ring) and _same_number(step, ring):
-            step = step.not_reachable
+    outcome = outcome_of(report, ring.legs)
+    further = ring.over_further_trunks()
+    step = further[-1].not_reachable if further else ring.not_reachable
+    if outcome is not Outcome.NOT_REACHABLE:
+        step = ring.after(outcome)
+    if outcome is Outcome.NO_ANSWER or rejected_at_ones_own(report, ring.legs):
+        return step
+    if len(ring.legs) == 1 and isinstance(ring.legs[0], TrunkLeg):
+        # Whatever kept it from ringing, the next trunk may do better, unless it was about the number.
+        about_the_number = _ABOUT_THE_NUMBER.intersection((*report.leg_causes, report.disposition))
+        return ring.not_reachable if outcome is Outcome.NOT_REACHABLE and not about_the_number else step
+    numbers = {leg.number for leg, _ in _failed(report, ring.legs)}
+    for one in reversed(further):
+        legs = tuple(leg for leg in one.legs if isinstance(leg, TrunkLeg) and leg.number in numbers)
+        step = one.over(legs, step) if legs else step
     return step
 
 
 def _rang_until_time_was_up(report: Report) -> bool:
     """What a carrier says (480) has a status; the switch's own patience has none."""
     return not report.refused_with and report.disposition in _RANG_ON
-
-
-def _same_number(one: Ring, other: Ring) -> bool:
-    first, second = one.legs[0], other.legs[0]
-    return isinstance(first, TrunkLeg) and isinstance(second, TrunkLeg) and first.number == second.number

@@ -27,6 +27,10 @@ class Ringing:
     def ends(self, leg_uuid: str) -> None:
         self._called.pop(leg_uuid, None)
 
+    def is_called(self, subscriber_id: int, leg_uuid: str) -> bool:
+        """By this call, at telephones of his."""
+        return subscriber_id in self._called.get(leg_uuid, (None, ()))[1]
+
     def at(self, subscriber_id: int, *, other_than_from: int | None) -> str:
         """First leg of the call that rings there longest, or ""; never one's own."""
         for leg_uuid, (caller_id, called) in self._called.items():

@@ -50,6 +50,14 @@ def test_an_emergency_call_passes_over_those_alone_that_did_not_answer() -> None
     assert failed.last(ORDER, only_silent=True) == ("amsel-1", "amsel-3", "amsel-2")
 
 
+def test_one_that_the_switch_knows_to_be_down_is_tried_last_as_long_as_that_lasts() -> None:
+    down = {"amsel-1"}
+    failed = FailedTrunks(Clock(), down.__contains__)
+    assert failed.last(ORDER) == failed.last(ORDER, only_silent=True) == ("amsel-2", "amsel-3", "amsel-1")
+    down.clear()
+    assert failed.last(ORDER) is ORDER
+
+
 @pytest.mark.parametrize("cause", ["RECOVERY_ON_TIMER_EXPIRE", "NORMAL_TEMPORARY_FAILURE", "NETWORK_OUT_OF_ORDER",
                                    "GATEWAY_DOWN", "INVALID_GATEWAY"])
 def test_a_carrier_that_does_not_take_the_call_has_failed(cause: str) -> None:
@@ -67,6 +75,26 @@ def test_what_is_said_of_the_number_or_the_person_is_no_failure_of_the_trunk(cau
     assert trunks_that_failed(Report(cause), (MOBILE,)) == {}
 
 
-def test_a_handset_is_no_trunk_and_nobody_is_guessed() -> None:
-    assert trunks_that_failed(Report("NORMAL_TEMPORARY_FAILURE", ("NORMAL_TEMPORARY_FAILURE",)), (DESK,)) == {}
-    assert trunks_that_failed(Report("NORMAL_TEMPORARY_FAILURE", ("NORMAL_TEMPORARY_FAILURE",)), (DESK, MOBILE)) == {}
+FAILS = "NORMAL_TEMPORARY_FAILURE"
+
+
+@pytest.mark.parametrize(("legs", "causes", "failed"), [
+    ((DESK,), (FAILS,), False),
+    # One leg was not made, and nobody knows whose the cause is: either way the mobile's trunk did not take the call.
+    ((DESK, MOBILE), (FAILS,), True),
+    ((DESK, DESK, MOBILE), (FAILS,), True),
+    ((DESK, DESK, MOBILE), ("USER_BUSY", FAILS), True),
+    # Here the cause may be the mobile's own.
+    ((DESK, MOBILE), ("USER_BUSY",), False),
+    ((DESK, MOBILE), ("UNALLOCATED_NUMBER",), False),
+    ((DESK, DESK, MOBILE), (FAILS, "NO_ANSWER"), False),
+    # More causes than legs are not of this ring.
+    ((MOBILE,), (FAILS, FAILS), False),
+])
+def test_a_trunk_failed_when_whatever_its_leg_can_have_been_is_a_failure(legs, causes, failed) -> None:  # type: ignore[no-untyped-def]
+    assert trunks_that_failed(Report(causes[0], causes), legs) == ({"amsel-1": FAILS} if failed else {})
+
+
+def test_when_no_leg_was_made_the_last_refusal_is_the_trunks() -> None:
+    assert trunks_that_failed(Report("GATEWAY_DOWN"), (DESK, MOBILE)) == {"amsel-1": "GATEWAY_DOWN"}
+    assert trunks_that_failed(Report("USER_NOT_REGISTERED"), (DESK, MOBILE)) == {}

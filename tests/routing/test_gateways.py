@@ -94,6 +94,24 @@ def test_what_changed_is_told_and_nothing_else(trunks: Sql, gateways: Gateways, 
     assert gateways.of_company(701) == ("amsel-2",)
 
 
+def test_a_trunk_that_should_be_registered_and_is_not_is_known_to_be_down(trunks: Sql, gateways: Gateways) -> None:
+    def down() -> list[str]:
+        return [name for name in ("amsel-1", "amsel-2") if gateways.is_down(name)]
+
+    trunks("UPDATE directory.trunks SET register = true WHERE name = 'amsel-1'")
+    gateways.bring_up_to_date()
+    assert down() == ["amsel-1"]
+    gateways.heard({"Gateway": "amsel-1", "Ping-Status": "UP"})
+    assert down() == []
+    gateways.heard({"Gateway": "amsel-2", "Ping-Status": "DOWN"})  # it does not register (docs/decisions.md, 28)
+    assert down() == []
+    gateways.heard({"Gateway": "amsel-1", "Ping-Status": "DOWN"})
+    assert down() == ["amsel-1"]
+    trunks("UPDATE directory.trunks SET register = false WHERE name = 'amsel-1'")
+    gateways.bring_up_to_date()
+    assert down() == []
+
+
 def test_a_switch_that_forgot_is_told_again(trunks: Sql, gateways: Gateways, switch: Switch) -> None:
     gateways.bring_up_to_date()
     switch.names.clear()

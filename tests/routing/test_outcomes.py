@@ -161,3 +161,69 @@ def test_a_carriers_announcement_ends_no_emergency_call(disposition, status, ans
     if not over and disposition == "SUCCESS":
         assert next_step(first, told) is second
     assert is_over(told, replace(first, reason="outside"), answered=answered) is (over or disposition == "SUCCESS")
+
+
+SECOND = TrunkLeg("musterbau-1", "+491715550198", "+493055500021", 21)
+BUSY, UNANSWERED = Reject("USER_BUSY", "busy"), Reject("NO_ANSWER", "no_answer")
+FAILED = "NORMAL_TEMPORARY_FAILURE"
+
+
+def along(*legs, trunks=("musterbau-2", "musterbau-3")):
+    """Rings together, as the ladder plans it: the numbers outside have further trunks."""
+    further = END
+    for trunk in reversed(trunks):
+        outside = tuple(leg.over(trunk) for leg in legs if isinstance(leg, TrunkLeg))
+        further = Ring(outside, 21, BUSY, UNANSWERED, further, "devices")
+    return Ring(legs, 21, BUSY, UNANSWERED, further, "devices")
+
+
+def ways(step):
+    """Trunk and number of each leg, ring by ring, and what is behind the last."""
+    found = []
+    while isinstance(step, Ring):
+        found.append(" ".join(f"{leg.trunk}:{leg.number}" for leg in step.legs))
+        step = step.not_reachable
+    return found, step
+
+
+ONE_BY_ONE = [f"{trunk}:{MOBILE.number}" for trunk in ("musterbau-2", "musterbau-3")]
+
+
+@pytest.mark.parametrize(("causes", "expected"), [
+    ([FAILED, FAILED],                      (ONE_BY_ONE, END)),
+    ([FAILED],                              (ONE_BY_ONE, END)),    # nobody registered at the desk, or gateway down
+    (["USER_BUSY", FAILED],                 (ONE_BY_ONE, BUSY)),   # the desk's busy counts when nothing else is reached
+    (["NO_ANSWER", FAILED],                 ([], UNANSWERED)),     # rang out
+    (["CALL_REJECTED", FAILED],             ([], BUSY)),           # R10
+    ([FAILED, "USER_BUSY"],                 ([], BUSY)),
+    (["USER_NOT_REGISTERED", "UNALLOCATED_NUMBER"], ([], END)),
+])
+def test_a_number_that_rang_along_over_a_trunk_that_failed_is_tried_over_the_next(causes, expected):
+    assert ways(next_step(along(OWN, MOBILE), Report(causes[-1], tuple(causes)))) == expected
+
+
+def test_only_numbers_whose_trunk_failed_are_tried_again_and_each_trunk_once():
+    step = next_step(along(OWN, MOBILE, SECOND), Report(FAILED, ("USER_NOT_REGISTERED", "UNALLOCATED_NUMBER", FAILED)))
+    assert ways(step) == ([f"{trunk}:{SECOND.number}" for trunk in ("musterbau-2", "musterbau-3")], END)
+    step = next_step(step, Report(FAILED, (FAILED,)))
+    assert ways(step) == ([f"musterbau-3:{SECOND.number}"], END)
+    assert next_step(step, Report(FAILED, (FAILED,))) is END
+
+
+def test_two_numbers_go_over_the_next_trunk_together():
+    step = next_step(along(MOBILE, SECOND), Report(FAILED, (FAILED, FAILED)))
+    assert len(step.legs) == 2
+    assert ways(next_step(step, Report(FAILED, ("USER_BUSY", FAILED)))) == ([f"musterbau-3:{SECOND.number}"], BUSY)
+
+
+def test_a_forward_to_the_same_number_is_no_further_trunk():
+    forwarded = Ring((MOBILE, SECOND), 21, BUSY, UNANSWERED, END, "forward_not_reachable")
+    ring = Ring((OWN, MOBILE), 21, BUSY, UNANSWERED, forwarded, "devices")
+    assert ring.over_further_trunks() == ()
+
+
+def test_a_number_that_a_limit_took_out_is_not_tried_over_the_next_trunk():
+    ring = along(OWN, MOBILE, SECOND)
+    step = next_step(replace(ring, legs=(OWN, SECOND)), Report(FAILED, (FAILED,)))
+    assert ways(step) == ([f"{trunk}:{SECOND.number}" for trunk in ("musterbau-2", "musterbau-3")], END)
+    assert next_step(replace(ring, legs=(OWN,)), Report("USER_NOT_REGISTERED")) is END

@@ -54,6 +54,17 @@ def test_a_busy_telephone_forwards_and_the_new_one_sees_who_was_called(stage: St
 
 
 @proves("R2")
+def test_each_place_a_call_comes_to_is_judged_by_what_happened_there(stage: Stage) -> None:
+    telephones = registered(stage)
+    with forwarding(stage, "bernd", no_answer=("23", 3)), forwarding(stage, "clara", busy="24"):
+        call = telephones["anna"].dial("22")
+        telephones["bernd"].wait_for_ring().reject(480)
+        telephones["clara"].wait_for_ring().reject(486)
+        telephones["david"].wait_for_ring().answer()
+        call.wait_for("answered").hangup()
+
+
+@proves("R2")
 def test_a_telephone_that_is_not_there_forwards_at_once(stage: Stage) -> None:
     telephones = registered(stage)
     telephones["bernd"].unregister()

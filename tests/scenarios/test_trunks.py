@@ -181,7 +181,7 @@ def test_a_carrier_that_says_nothing_is_waited_for_once(stage: Stage) -> None:
         carrier.wait_for_ring(timeout_s=TIMER_B_S + 6).answer()
         first.wait_for("answered").hangup()
         first.wait_for("ended")
-        # From now on it is tried last: by calls, and by what rings along, which has one trunk only.
+        # From now on it is tried last: by calls, and by what rings along.
         second = anna.dial(DIALLED)
         carrier.wait_for_ring(timeout_s=TIMER_B_S - 1).hangup()
         second.wait_for("ended", timeout_s=15)
