@@ -116,7 +116,7 @@ class RingAlong:
         assert isinstance(leg, TrunkLeg)
         self._failed.note({leg.trunk: cause})
         for further in ringing.ring.over_further_trunks():
-            [again] = [one for one in further.legs if isinstance(one, TrunkLeg) and one.number == leg.number]
+            again = next(one for one in further.legs if isinstance(one, TrunkLeg) and one.number == leg.number)
             cause = self._rings_over(again, caller_leg_uuid, ringing)
             if cause not in FAILED:
                 return
