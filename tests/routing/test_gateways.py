@@ -98,7 +98,7 @@ def test_a_trunk_that_should_be_registered_and_is_not_is_known_to_be_down(trunks
     def down() -> list[str]:
         return [name for name in ("amsel-1", "amsel-2") if gateways.is_down(name)]
 
-    trunks("UPDATE directory.trunks SET register = true WHERE name = 'amsel-1'")
+    trunks("UPDATE directory.trunks SET password = 'p', username = 'u', register = true WHERE name = 'amsel-1'")
     gateways.bring_up_to_date()
     assert down() == ["amsel-1"]
     gateways.heard({"Gateway": "amsel-1", "Ping-Status": "UP"})
