@@ -238,7 +238,9 @@ class Service:
         except (EslError, ValueError) as error:  # the next reconnect asks again
             log.warning("calls at the switch not listed", reason=str(error))
             return
-        self._limits.keep_only({row.get("uuid", "") for row in listed.get("rows", [])})
+        there = {row.get("uuid", "") for row in listed.get("rows", [])}
+        self._limits.keep_only(there)
+        self._ringing.keep_only(there)
 
     def _heard(self, event: SwitchEvent) -> None:
         if event.name == "CUSTOM":

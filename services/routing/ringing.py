@@ -8,6 +8,7 @@ one kept too long is refused by the switch (intercept_unbridged_only), so nothin
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Container
 
 from services.routing.plan import DeviceLeg, Ring
 
@@ -30,6 +31,11 @@ class Ringing:
     def is_called(self, subscriber_id: int, leg_uuid: str) -> bool:
         """By this call, at telephones of his."""
         return subscriber_id in self._called.get(leg_uuid, (None, ()))[1]
+
+    def keep_only(self, leg_uuids: Container[str]) -> None:
+        """What the switch does not list any more is over: it may have died with its calls."""
+        for leg_uuid in [one for one in self._called if one not in leg_uuids]:
+            del self._called[leg_uuid]
 
     def at(self, subscriber_id: int, *, other_than_from: int | None) -> str:
         """First leg of the call that rings there longest, or ""; never one's own."""
