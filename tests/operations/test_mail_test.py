@@ -46,7 +46,7 @@ def test_a_mail_that_arrives_is_told_step_by_step(server: MailServer, capsys: py
 
 @pytest.mark.parametrize(("mode", "step", "words"), [
     ("closed door", "greeting", "refused for now: 554 5.3.2"),
-    ("sender unwanted", "sender", "refused for good: 553 5.1.8"),
+    ("sender unwanted", "sender", "refused for now: 553 5.1.8"),
     ("login wanted", "sender", "refused for now: 530 5.7.0"),
     ("greylist", "recipient", "refused for now: 451 4.7.1"),
     ("unknown", "recipient", "refused for good: 550 5.1.1"),

@@ -285,7 +285,7 @@ def test_baresip_shows_a_lamp_key_and_a_plain_extension(stage: Stage, tmp_path: 
 
     softphone.start()
     try:
-        with gevent.Timeout(10, NeverHappened(f"nothing told: {softphone.said()[-2000:]}")):
+        with gevent.Timeout(30, NeverHappened(f"nothing told: {softphone.said()[-2000:]}")):
             while softphone.told() != {"22", key}:
                 gevent.sleep(0.05)
         call = stage.telephones["clara"].dial("22")

@@ -6,12 +6,11 @@ from operations import places
 from operations.story_report import proves
 from tests.browser.browser import Browser, Page
 from tests.scenarios.stage import Stage
-from tests.scenarios.test_page import browser  # noqa: F401  (a fixture)
 
 PAGE = places.ROOT / "docs" / "crm" / "click.html"
 
 
-def opened(stage: Stage, browser: Browser, token: str) -> Page:  # noqa: F811
+def opened(stage: Stage, browser: Browser, token: str) -> Page:
     page = browser.page()
     page.goto(stage.instance.url("callback") + "/health")
     page.evaluate("(html) => { document.open(); document.write(html); document.close(); }", PAGE.read_text())
@@ -25,7 +24,7 @@ def says(page: Page, words: str) -> None:
 
 
 @proves("C1", "C2", "C3")
-def test_a_button_of_a_crm_calls_shows_how_it_goes_and_calls_off(stage: Stage, browser: Browser) -> None:  # noqa: F811
+def test_a_button_of_a_crm_calls_shows_how_it_goes_and_calls_off(stage: Stage, browser: Browser) -> None:
     anna, bernd = stage.telephones["anna"].register(), stage.telephones["bernd"].register()
     page = opened(stage, browser, stage.secrets["tokens"]["anna"])
     page.get_by_role("button", name="Call 22").click()
@@ -45,7 +44,7 @@ def test_a_button_of_a_crm_calls_shows_how_it_goes_and_calls_off(stage: Stage, b
 
 
 @proves("C1")
-def test_a_page_with_a_wrong_token_is_told_so(stage: Stage, browser: Browser) -> None:  # noqa: F811
+def test_a_page_with_a_wrong_token_is_told_so(stage: Stage, browser: Browser) -> None:
     page = opened(stage, browser, "no-such-token-0000")
     page.get_by_role("button", name="Call 22").click()
     says(page, "a valid bearer token is needed")

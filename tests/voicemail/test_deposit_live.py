@@ -76,7 +76,7 @@ class House:
         self.wait_until(lambda: self.get("/ready")["ready"], 60)
         self.lab.answer = lambda call: {
             "pbx_step": "voicemail", "pbx_company": "1", "pbx_mailbox": str(ANNA), "pbx_reason": "no_answer",
-            "pbx_language": "de", "pbx_call_id": call.leg_uuid,
+            "pbx_language": "de", "pbx_call_id": call.leg_uuid, "pbx_caller": "21", "pbx_caller_subscriber": "1",
         }
 
     def start_process(self, module: str) -> None:
