@@ -17,7 +17,7 @@ import pytest
 PROFILE = Path(__file__).resolve().parents[2] / "freeswitch" / "conf" / "profiles" / "internal.xml"
 # Of sofia_glue.c, what the triggers look at.
 TABLES = """
-CREATE TABLE sip_registrations (sip_user, sip_host, sip_realm, network_ip, network_port VARCHAR(6));
+CREATE TABLE sip_registrations (call_id, sip_user, sip_host, sip_realm, network_ip, network_port VARCHAR(6));
 CREATE TABLE sip_subscriptions (proto, event, sub_to_user, sub_to_host, call_id, full_to, contact, version INTEGER,
   network_ip, network_port VARCHAR(6));
 CREATE TABLE sip_dialogs (uuid, call_id, sip_to_user, sip_to_tag, sip_from_user, sip_from_tag, contact, contact_user,
@@ -39,7 +39,8 @@ def switch() -> Iterator[sqlite3.Connection]:
             connection.executescript(param.get("value", ""))
         # Ulf's login is of another company than the one he wrote into To.
         for user, realm, at in (("anna-desk", "a.example", ANNA), ("ulf-desk", "b.example", ULF)):
-            insert(connection, "sip_registrations", at, sip_user=user, sip_host="a.example", sip_realm=realm)
+            insert(connection, "sip_registrations", at, call_id=user, sip_user=user, sip_host="a.example",
+                   sip_realm=realm)
         yield connection
 
 
@@ -149,3 +150,10 @@ def test_a_row_without_a_call_stays_as_it_is(switch: sqlite3.Connection) -> None
     insert(switch, "sip_dialogs", uuid="leg", presence_id="22@a.example")
     [row] = switch.execute("SELECT sip_to_user, contact_user FROM sip_dialogs").fetchall()
     assert tuple(row) == (None, None)
+
+
+def test_a_device_is_where_it_registered_last_and_others_stay(switch: sqlite3.Connection):
+    insert(switch, "sip_registrations", NOBODY, call_id="again", sip_user="anna-desk", sip_host="a.example",
+           sip_realm="a.example")
+    rows = switch.execute("SELECT sip_user, network_port FROM sip_registrations ORDER BY sip_user").fetchall()
+    assert [tuple(row) for row in rows] == [("anna-desk", NOBODY[1]), ("ulf-desk", ULF[1])]

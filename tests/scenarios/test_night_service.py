@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from operations import instance as instances
 from operations.story_report import proves
 from tests.scenarios.settings import MOBILE, in_the_log, registered, set_to
 from tests.scenarios.stage import Stage
@@ -41,6 +42,7 @@ def test_night_service_comes_before_do_not_disturb(stage: Stage) -> None:
 
 @proves("G6")
 def test_at_night_numbers_of_the_site_that_nobody_has_go_to_the_target_too(stage: Stage) -> None:
+    no_emergency_call_is_remembered(stage)
     telephones = registered(stage)
     with stage.database.platform() as tx:
         free = tx.one("SELECT p.last_number AS number FROM directory.number_pools p JOIN directory.sites t"
@@ -83,6 +85,7 @@ def test_whoever_takes_the_calls_of_the_night_hands_them_to_colleagues(stage: St
 
 @proves("G6", "V1")
 def test_at_night_a_mailbox_takes_the_calls_and_no_telephone_rings(stage: Stage) -> None:
+    no_emergency_call_is_remembered(stage)
     telephones = registered(stage)
     with set_to(stage, "night_service", "site", target="mailbox:24"), \
             set_to(stage, "night_service", "site", by_hand=True):
@@ -93,6 +96,15 @@ def test_at_night_a_mailbox_takes_the_calls_and_no_telephone_rings(stage: Stage)
         assert telephones["david"].stays_silent()
         assert telephones["bernd"].stays_silent()
         in_the_log(stage, "bernd", "night service")
+
+
+def no_emergency_call_is_remembered(stage: Stage) -> None:
+    """For an hour after one a call to the site's number is its call back (N5), whatever the hour of the day."""
+    with stage.database.platform() as tx:
+        remembered = tx.execute("DELETE FROM routing.emergency_calls")
+    if remembered:
+        instances.restart(stage.instance, "routing")
+        instances.wait_until_healthy(stage.instance, ["routing"], timeout_s=60)
 
 
 def _rings(stage: Stage, who: str) -> None:
