@@ -150,10 +150,3 @@ def test_a_row_without_a_call_stays_as_it_is(switch: sqlite3.Connection) -> None
     insert(switch, "sip_dialogs", uuid="leg", presence_id="22@a.example")
     [row] = switch.execute("SELECT sip_to_user, contact_user FROM sip_dialogs").fetchall()
     assert tuple(row) == (None, None)
-
-
-def test_a_device_is_where_it_registered_last_and_others_stay(switch: sqlite3.Connection):
-    insert(switch, "sip_registrations", NOBODY, call_id="again", sip_user="anna-desk", sip_host="a.example",
-           sip_realm="a.example")
-    rows = switch.execute("SELECT sip_user, network_port FROM sip_registrations ORDER BY sip_user").fetchall()
-    assert [tuple(row) for row in rows] == [("anna-desk", NOBODY[1]), ("ulf-desk", ULF[1])]

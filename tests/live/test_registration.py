@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.handsets.by_hand import DeviceByHand
 from tests.handsets.configuration import Login
 from tests.live.lab import DOMAIN, Lab
 from tests.scenarios.telephones import TelephoneRefused, Telephones
@@ -37,16 +36,3 @@ def test_a_device_registers_again_with_the_directory_away(lab: Lab, telephones: 
         telephones["anna"].register()
     finally:
         lab.directory.open()
-
-
-def test_a_telephone_that_comes_back_from_another_address_is_reached_there_alone(lab: Lab) -> None:
-    """A reboot or a router gives it another port, and nobody took the old registration back."""
-    login = Login("clara-desk", DOMAIN, lab.passwords["clara-desk"])
-    with DeviceByHand(login, lab.places, print) as before, DeviceByHand(login, lab.places, print) as after:
-        assert (before.register(), after.register()) == (200, 200)
-        for late_goodbye in (False, True):
-            if late_goodbye:
-                assert before.register(expires_s=0) == 200
-            reached = lab.api("sofia_contact", f"internal/clara-desk@{DOMAIN}")
-            assert (after.address in reached, before.address in reached) == (True, False), reached
-        assert after.register(expires_s=0) == 200
