@@ -170,11 +170,14 @@ def one(tx: Transaction, call_id: UUID, subscriber_id: int | None) -> Row | None
 
 
 def delete(tx: Transaction, company_id: int, subscriber_id: int, call_id: UUID | None = None) -> int:
-    """One line of the subscriber's list, or all of it; the other party's list stays."""
+    """One line of the subscriber's list, or all of it as he sees it: a call still up comes later (_LINE). The other
+    party's list stays."""
     return tx.execute(
-        """UPDATE routing.call_log SET deleted_at = now()
-           WHERE company_id = :company_id AND subscriber_id = :subscriber_id AND deleted_at IS NULL
-             AND (CAST(:call_id AS uuid) IS NULL OR call_id = :call_id)""",
+        """UPDATE routing.call_log l SET deleted_at = now() FROM routing.calls c
+           WHERE (c.company_id, c.call_id) = (l.company_id, l.call_id)
+             AND l.company_id = :company_id AND l.subscriber_id = :subscriber_id AND l.deleted_at IS NULL
+             AND (c.ended_at IS NOT NULL OR c.started_at < now() - interval '12 hours')
+             AND (CAST(:call_id AS uuid) IS NULL OR l.call_id = :call_id)""",
         company_id=company_id, subscriber_id=subscriber_id, call_id=call_id)
 
 

@@ -1,4 +1,5 @@
-"""Trunks that could not take a call are tried last for a minute, so that only the first call waits for a dead carrier.
+"""Trunks that could not take a call are tried last for a minute, so that only the first call waits for a dead carrier;
+of several the one first whose failure is longest ago.
 
 A carrier that says nothing at all costs a call the time of SIP's timer B (freeswitch/conf/profiles/external.xml), and
 a number that rings along (ring_along.py) as much of its ringing: both want the one that works first. An emergency call
@@ -7,6 +8,7 @@ passes over those alone that did not answer at all. In memory: after a restart t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -45,8 +47,12 @@ class FailedTrunks:
         if self._known:
             now = self._clock()
             self._known = {trunk: known for trunk, known in self._known.items() if known[0] > now}
-        failed = tuple([trunk for trunk in trunks if self._is_down(trunk) or (trunk in self._known
-                        and not (only_silent and self._known[trunk][1] not in SILENT))])
-        if not failed or trunks[-len(failed):] == failed:
+        failed = [trunk for trunk in trunks if self._is_down(trunk) or (trunk in self._known
+                  and not (only_silent and self._known[trunk][1] not in SILENT))]
+        if not failed:
             return trunks
-        return (*(trunk for trunk in trunks if trunk not in failed), *failed)
+        ordered = (*(trunk for trunk in trunks if trunk not in failed), *sorted(failed, key=self._ends))
+        return trunks if ordered == trunks else ordered
+
+    def _ends(self, trunk: str) -> float:
+        return math.inf if self._is_down(trunk) else self._known[trunk][0]

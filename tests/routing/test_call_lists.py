@@ -286,6 +286,16 @@ def test_without_a_retention_calls_are_kept(written, database):
     assert call_records.delete_old(database, 701, NOON + timedelta(days=4000)) == 0
 
 
+def test_who_empties_his_list_keeps_the_call_he_is_on(ask, written):
+    over, [call_id, [decided, *ended]] = call(0), call((datetime.now(UTC) - NOON).total_seconds() / 60 - 1)
+    written(over, (call_id, [decided]))
+    assert ask("/call-log", method="DELETE").status_code == 204
+    assert names(ask("/call-log")) == []
+    assert ask(f"/call-log/{call_id}", method="DELETE").status_code == 404, "not in the list yet"
+    written((call_id, ended))
+    assert [line["call_id"] for line in ask("/call-log").json["entries"]] == [call_id]
+
+
 def test_a_persons_list_is_erased_for_good_and_the_records_of_the_company_stay(ask, written, owner_sql):
     now_call = call((datetime.now(UTC) - NOON).total_seconds() / 60 - 1)
     written(call(), now_call)

@@ -43,6 +43,16 @@ def test_when_all_fail_their_order_stays() -> None:
     assert failed.last(()) == ()
 
 
+def test_of_several_that_failed_the_one_comes_first_whose_failure_is_longest_ago() -> None:
+    """Its carrier has had the most time to come back: one that failed a moment ago is not asked first again."""
+    clock, down = Clock(), {"amsel-2"}
+    failed = FailedTrunks(clock, down.__contains__)
+    failed.note({"amsel-3": "GATEWAY_DOWN"})
+    clock.now += 1
+    failed.note({"amsel-1": "GATEWAY_DOWN"})
+    assert failed.last(ORDER) == ("amsel-3", "amsel-1", "amsel-2")
+
+
 def test_an_emergency_call_passes_over_those_alone_that_did_not_answer() -> None:
     failed = FailedTrunks(Clock())
     failed.note({"amsel-1": "NORMAL_TEMPORARY_FAILURE", "amsel-2": "RECOVERY_ON_TIMER_EXPIRE"})
