@@ -42,7 +42,7 @@ export async function findRunning() {
 async function begin(request, who) {
   // Whoever talks may call a second one. A call that is still being made stays in reach until it is called off.
   if (now && !FINAL.includes(now.state) && now.state !== "connected") {
-    if (now.target !== request.target) { now.message = t("one_at_a_time"); draw(); say(now.message); }
+    if (now.target !== request.target) note(now, t("one_at_a_time"));
     return;
   }
   const own = { who, target: request.target, state: "accepted", id: null };
@@ -63,6 +63,15 @@ async function begin(request, who) {
     own.message = wrong.words ?? String(wrong);
     if (now === own) finish();
   }
+}
+
+/** Stays for a while, whatever step comes meanwhile. */
+function note(own, text) {
+  clearTimeout(own.noted);
+  own.note = text;
+  own.noted = setTimeout(() => { own.note = null; if (now === own) draw(); }, GONE_AFTER_MS);
+  draw();
+  say(text);
 }
 
 /** No answer says nothing about the call, and the same key again never dials twice: tried once more, and kept. */
@@ -139,7 +148,8 @@ function dialHere(own, number) {
 
 function words(own) {
   const said = t(`step_${own.state}`, { who: own.who });
-  return own.message ? `${said}: ${own.message}` : said;
+  const more = own.message ?? own.note;
+  return more ? `${said}: ${more}` : said;
 }
 
 function draw() {
