@@ -98,6 +98,16 @@ def test_a_watch_goes_on_from_the_same_place_and_on_the_same_person(switch: sqli
     assert (row["contact"], row["version"]) == ("second", 0)
 
 
+def test_a_watch_goes_on_from_its_place_while_the_registration_is_gone_and_from_nowhere_else(
+        switch: sqlite3.Connection) -> None:
+    assert watch(switch, ANNA, "22@a.example")
+    switch.execute("DELETE FROM sip_registrations WHERE sip_user = 'anna-desk'")
+    renew(switch, ANNA, "<sip:22@a.example>;tag=t")
+    assert (kept(switch) or {})["contact"] == "second"
+    renew(switch, NOBODY, "<sip:22@a.example>;tag=t")
+    assert kept(switch) is None
+
+
 @pytest.mark.parametrize(("at", "to"), [
     (ULF, "<sip:22@a.example>;tag=t"),
     (ANNA, "<sip:22@b.example>;tag=t"),

@@ -63,7 +63,11 @@ def write(folder: Path, places: Places, logins: Iterable[Login]) -> Path:
 
 
 def write_gateway(conf: Path, places: Places, login: Login) -> None:
-    """retry-seconds below 5 is taken for 30 (sofia.c, parse_gateways). Not registered until told to."""
+    """retry-seconds below 5 is taken for 30 (sofia.c, parse_gateways). Not registered until told to.
+
+    It subscribes once, when it registers by itself at the start: a gateway asks anew every `frequency` seconds,
+    registered or not (sofia_reg.c, sofia_sub_check_gateway), and who is not registered then is not let in.
+    """
     values = {
         "username": login.device, "password": login.password, "realm": login.domain, "from-domain": login.domain,
         "proxy": f"{places.system_host}:{places.system_internal_port}",
@@ -74,7 +78,7 @@ def write_gateway(conf: Path, places: Places, login: Login) -> None:
     (conf / "gateways" / f"{login.device}.xml").write_text(
         # FreeSWITCH drops the whole line of an include tag.
         f"<include>\n<gateway name={quoteattr(login.device)}>{params}"
-        '<subscriptions><subscription event="message-summary" frequency="300"'
+        '<subscriptions><subscription event="message-summary" frequency="86400"'
         ' content-type="application/simple-message-summary"/></subscriptions></gateway>\n</include>\n')
 
 
