@@ -16,6 +16,7 @@ that breaks a rule is the caller's fault and gets a 4xx, whatever it holds.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import random
@@ -28,10 +29,11 @@ from functools import wraps
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
+import gevent
 import structlog
 from flask import Flask, Request, Response, g, jsonify, request, stream_with_context
 from flask_smorest import Api, Blueprint
-from gevent.pywsgi import WSGIServer
+from gevent.pywsgi import WSGIHandler, WSGIServer
 from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
@@ -198,9 +200,34 @@ class _Id(IntegerConverter):
         super().__init__(map, *args, **{"max": 2 ** 63 - 1, **kwargs})
 
 
+class _Handler(WSGIHandler):
+    """An event stream ends when its reader goes, not with the second event after that: a page that is opened again and
+    again would soon have all the streams its owner may have (X2)."""
+
+    def process_result(self) -> None:
+        headers: Any = self.response_headers or ()  # bytes, whatever its stub says
+        if not any(name == b"Content-Type" and value.startswith(b"text/event-stream") for name, value in headers):
+            super().process_result()
+            return
+        watch = gevent.spawn(self._end_without_reader, gevent.getcurrent())
+        try:
+            super().process_result()
+        finally:
+            watch.kill(block=False)
+
+    def _end_without_reader(self, stream: Any) -> None:
+        try:
+            if self.socket.recv(1, socket.MSG_PEEK):
+                return  # the next request: then nobody can tell any more
+        except OSError:
+            pass
+        # What pywsgi takes for a reader who has gone: closed without a word in the log.
+        gevent.kill(stream, ConnectionResetError(errno.ECONNRESET, "the reader has gone"))
+
+
 def serve(app: Wsgi, host: str, port: int) -> WSGIServer:
     """A started server; OSError names the port when it is taken."""
-    server = WSGIServer((host, port), app, log=None, error_log=None)
+    server = WSGIServer((host, port), app, log=None, error_log=None, handler_class=_Handler)
     try:
         server.start()
     except OSError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 import pytest
-from flask import Response
+from flask import Response, request
 from flask.views import MethodView
 from flask_smorest import Blueprint
 from gevent.event import Event
@@ -103,11 +103,13 @@ def url(admin_database_url: str, service_database_urls: Mapping[str, str]) -> It
         @requires("subscriber")
         @blueprint.response(200, content_type="text/event-stream")
         def get(self) -> Response:
+            silent = "silent" in request.args
+
             def events() -> Iterator[str]:
                 try:
                     while True:
                         yield "data: here\n\n"
-                        gevent.sleep(0.02)
+                        gevent.sleep(60 if silent else 0.02)
                 finally:
                     ENDED.set()
             return event_stream(events(), looks_every_s=0)
@@ -125,7 +127,19 @@ def url(admin_database_url: str, service_database_urls: Mapping[str, str]) -> It
 ENDED = Event()
 
 
+def test_a_stream_ends_when_its_reader_goes_also_while_nothing_is_told(url: str) -> None:
+    """Not with the second event after that: silent ones would add up."""
+    ENDED.clear()
+    request = urllib.request.Request(f"{url}/v1/things/events?silent=1",
+                                     headers={"Authorization": f"Bearer {SUBSCRIBER_TOKEN}"})
+    with urllib.request.urlopen(request, timeout=10) as stream:
+        assert stream.readline() == b"data: here\n"
+        assert not ENDED.wait(0.2)
+    assert ENDED.wait(1)
+
+
 def test_a_stream_ends_when_its_token_is_taken_back(url: str, admin_database_url: str) -> None:
+    ENDED.clear()
     token = "token-to-be-taken-back-0123456789"  # noqa: S105
     owner = Database(admin_database_url)
     with owner.platform() as tx:
