@@ -15,7 +15,7 @@ export function calls(main) {
   const chips = h("div", { class: "chips", role: "group", "aria-label": t("calls") });
   const field = h("input", { type: "search", placeholder: t("search_calls"), "aria-label": t("search_calls"), maxlength: 64,
     oninput: () => { clearTimeout(field.timer); field.timer = setTimeout(() => { search = field.value.trim(); load(); }, 200); } });
-  const more = h("button", { class: "quiet wide", onclick: () => load(true) }, t("older"));
+  const more = h("button", { class: "quiet wide", hidden: true, onclick: () => load(true) }, t("older"));
   const csv = h("a", { class: "quiet", download: "" }, icon("down"), t("as_csv"));
   const empty = h("button", { class: "quiet danger", onclick: sure }, icon("trash"), t("delete_all"));
 
