@@ -18,14 +18,16 @@ PROFILE = Path(__file__).resolve().parents[2] / "freeswitch" / "conf" / "profile
 # Of sofia_glue.c, what the triggers look at.
 TABLES = """
 CREATE TABLE sip_registrations (call_id, sip_user, sip_host, sip_realm, network_ip, network_port VARCHAR(6));
-CREATE TABLE sip_subscriptions (proto, event, sub_to_user, sub_to_host, call_id, full_to, contact, version INTEGER,
-  network_ip, network_port VARCHAR(6));
+CREATE TABLE sip_subscriptions (proto, sip_user, sip_host, sub_to_user, sub_to_host, presence_hosts, event, contact,
+  call_id, full_from, full_via, expires INTEGER, user_agent, accept, profile_name, hostname, network_port VARCHAR(6),
+  network_ip, version INTEGER, orig_proto, full_to);
 CREATE TABLE sip_dialogs (uuid, call_id, sip_to_user, sip_to_tag, sip_from_user, sip_from_tag, contact, contact_user,
   contact_host, presence_id);
 """
 ANNA = ("10.0.0.1", "5060")
 ULF = ("10.0.0.1", "5061")
 NOBODY = ("10.0.0.1", "5062")
+FAR = 4_000_000_000
 
 
 @pytest.fixture
@@ -51,11 +53,11 @@ def insert(connection: sqlite3.Connection, table: str, at: tuple[str, str] | Non
 
 
 def watch(connection: sqlite3.Connection, at: tuple[str, str], address: str, event: str = "dialog",
-          proto: str = "sip", call_id: str = "one") -> bool:
+          proto: str = "sip", call_id: str = "one", expires: float = FAR) -> bool:
     """As sofia_presence_handle_sip_i_subscribe writes it; whether it was kept."""
     user, host = address.split("@")
     insert(connection, "sip_subscriptions", at, proto=proto, event=event, sub_to_user=user, sub_to_host=host,
-           call_id=call_id, full_to=f"<sip:{address}>;tag=t", contact="first", version=-1)
+           call_id=call_id, full_to=f"<sip:{address}>;tag=t", contact="first", version=-1, expires=expires)
     return kept(connection) is not None
 
 
@@ -132,6 +134,57 @@ def test_a_call_id_that_was_turned_away_is_nobodys_for_a_while(switch: sqlite3.C
     assert switch.execute("SELECT count(*) FROM pbx_turned_away").fetchone()[0] == 2
     watch(switch, ULF, "22@a.example", call_id="three")
     assert [row["call_id"] for row in switch.execute("SELECT call_id FROM pbx_turned_away")] == ["three"]
+
+
+def registers(connection: sqlite3.Connection, at: tuple[str, str], user: str, realm: str, how: str = "anew") -> None:
+    """anew, or by its next REGISTER from another port (sofia_reg.c, update_registration)."""
+    if how == "anew":
+        insert(connection, "sip_registrations", at, call_id=user, sip_user=user, sip_host=realm, sip_realm=realm)
+    else:
+        connection.execute("UPDATE sip_registrations SET network_ip = ?, network_port = ? WHERE sip_user = ?",
+                           (*at, user))
+
+
+@pytest.mark.parametrize("how", ["anew", "moved"])
+@pytest.mark.parametrize(("address", "event"), [("22@a.example", "dialog"), ("anna-desk@a.example", "message-summary")])
+def test_who_asks_a_moment_before_he_is_registered_is_let_in_when_he_is(
+        switch: sqlite3.Connection, how: str, address: str, event: str) -> None:
+    assert not watch(switch, NOBODY, address, event)
+    registers(switch, ULF, "ulf-soft", "a.example")
+    assert kept(switch) is None, "somebody else's place"
+    registers(switch, NOBODY, "anna-desk", "a.example", how)
+    row = kept(switch) or {}
+    assert (row["sub_to_user"], row["event"], row["network_port"]) == (address.partition("@")[0], event, NOBODY[1])
+    renew(switch, NOBODY, f"<sip:{address}>;tag=t")
+    assert (kept(switch) or {})["contact"] == "second"
+    assert [switch.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("pbx_waiting", "pbx_came", "pbx_turned_away")] == [0, 0, 0]
+
+
+def test_who_renews_from_a_new_port_before_he_registers_from_there_goes_on_when_he_does(
+        switch: sqlite3.Connection) -> None:
+    assert watch(switch, ANNA, "22@a.example")
+    renew(switch, NOBODY, "<sip:22@a.example>;tag=t")
+    assert kept(switch) is None
+    registers(switch, NOBODY, "anna-desk", "a.example", "moved")
+    row = kept(switch) or {}
+    assert (row["contact"], row["network_port"]) == ("second", NOBODY[1])
+
+
+def test_nobody_is_let_in_later_than_he_asked_for_or_to_what_he_may_not_see(switch: sqlite3.Connection) -> None:
+    assert not watch(switch, NOBODY, "22@b.example", call_id="other company")
+    assert not watch(switch, NOBODY, "bernd-desk@a.example", "message-summary", call_id="other's mailbox")
+    assert not watch(switch, NOBODY, "22@a.example", call_id="too late", expires=1_000_000_000)
+    registers(switch, NOBODY, "anna-soft", "a.example")
+    assert kept(switch) is None
+
+
+def test_a_call_id_that_asked_for_something_else_meanwhile_is_not_let_in_later(switch: sqlite3.Connection) -> None:
+    """The switch may still be about to answer it of the other one."""
+    assert not watch(switch, NOBODY, "22@a.example")
+    assert not watch(switch, NOBODY, "22@b.example")
+    registers(switch, NOBODY, "anna-soft", "a.example")
+    assert kept(switch) is None
 
 
 def test_a_lamp_key_goes_on_from_anywhere_but_on_the_same_address_only(switch: sqlite3.Connection) -> None:

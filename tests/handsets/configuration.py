@@ -65,21 +65,23 @@ def write(folder: Path, places: Places, logins: Iterable[Login]) -> Path:
 def write_gateway(conf: Path, places: Places, login: Login) -> None:
     """retry-seconds below 5 is taken for 30 (sofia.c, parse_gateways). Not registered until told to.
 
-    It subscribes once, when it registers by itself at the start: a gateway asks anew every `frequency` seconds,
-    registered or not (sofia_reg.c, sofia_sub_check_gateway), and who is not registered then is not let in.
+    It subscribes once, when it registers by itself at the start, for longer than stories take: it renews when it likes,
+    registered or not (sofia_reg.c, sofia_sub_check_gateway), and what it asks for after the challenge is expire-seconds
+    of the gateway (sofia_reg_handle_sip_r_challenge).
     """
     values = {
         "username": login.device, "password": login.password, "realm": login.domain, "from-domain": login.domain,
         "proxy": f"{places.system_host}:{places.system_internal_port}",
-        "register": "true", "expire-seconds": "300", "retry-seconds": "5", "extension-in-contact": "true",
+        "register": "true", "expire-seconds": "3600", "retry-seconds": "5", "extension-in-contact": "true",
         "caller-id-in-from": "false",
     }
     params = "".join(f"<param name={quoteattr(name)} value={quoteattr(value)}/>" for name, value in values.items())
     (conf / "gateways" / f"{login.device}.xml").write_text(
         # FreeSWITCH drops the whole line of an include tag.
         f"<include>\n<gateway name={quoteattr(login.device)}>{params}"
-        '<subscriptions><subscription event="message-summary" frequency="86400"'
-        ' content-type="application/simple-message-summary"/></subscriptions></gateway>\n</include>\n')
+        '<subscriptions><subscription event="message-summary">'
+        '<param name="content-type" value="application/simple-message-summary"/></subscription></subscriptions>'
+        "</gateway>\n</include>\n")
 
 
 _PROFILE = """

@@ -11,8 +11,10 @@ from operations.story_report import proves
 from tests.handsets.by_hand import DeviceByHand
 from tests.handsets.configuration import Login
 from tests.handsets.driver import HandsetDriver
+from tests.scenarios.left import leave
 from tests.scenarios.stage import DOMAIN, OTHER_DOMAIN, Stage
 from tests.scenarios.telephones import Lamp
+from tests.scenarios.test_voicemail import delete_all, mailbox_of
 
 LAMP_S = 1.0
 BERNDS_NUMBER = "+49305550022"
@@ -153,4 +155,32 @@ def test_the_message_lamp_of_a_colleague_is_not_for_me(stage: Stage) -> None:
             while not any("To: <sip:anna-soft" in notify and "Event: message-summary" in notify for notify in told):
                 gevent.sleep(0.02)
         assert not any("bernd-desk" in notify for notify in told)
+        assert device.register(expires_s=0) == 200
+
+
+@proves("P2", "V4")
+def test_a_telephone_that_asks_a_moment_before_it_is_registered_hears_of_the_next_change(stage: Stage) -> None:
+    """As telephones do that have just started: both questions are under way at the same time."""
+    if not stage.real:
+        pytest.skip("the simulator speaks no SIP")
+    assert isinstance(stage.driver, HandsetDriver)
+    told: list[str] = []
+    login = Login("anna-soft", DOMAIN, stage.secrets["devices"]["anna-soft"])
+    with DeviceByHand(login, stage.driver.places, told.append) as device:
+        assert device.subscribe(f"{stage.extension('bernd')}@{DOMAIN}") == 202
+        assert device.subscribe(f"anna-soft@{DOMAIN}", "message-summary") == 202
+        assert device.register() == 200
+        stage.telephones["bernd"].register()
+        call = stage.telephones.carrier.dial(BERNDS_NUMBER, from_number=MOBILE)
+        stage.telephones["bernd"].wait_for_ring()
+        with gevent.Timeout(5):
+            while not any(re.search("early", notify) for notify in told):
+                gevent.sleep(0.02)
+        call.hangup()
+        with mailbox_of(stage, "anna", deliver_as_mail=False, lamp_enabled=True):
+            leave(stage, "anna")
+            with gevent.Timeout(10):
+                while not any("Messages-Waiting: yes" in notify and ";expires=" in notify for notify in told):
+                    gevent.sleep(0.02)
+        delete_all(stage, "anna")
         assert device.register(expires_s=0) == 200
