@@ -5,6 +5,7 @@ python -m services.callback
 
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
 
+import gc
 import signal
 
 import gevent
@@ -70,6 +71,9 @@ def main() -> None:
     for part in parts:
         part.start()
     watchdog.beat()
+    # What start-up left stays for ever: the collector need not walk it while somebody waits for his click.
+    gc.collect()
+    gc.freeze()
     log.info("callback is up", port=settings.http_port)
 
     stopping = gevent.event.Event()

@@ -35,6 +35,7 @@ class SimulatedTelephones:
             host, port, password, name="telephones", events=["CUSTOM simulator::telephone"],
             on_event=self._take, on_resync=self._come_back, command_timeout_s=ANSWER_S,
             reconnect_delay_s=(0.1, 1.0))
+        self._client.watch_step(self._step)
 
     def start(self) -> None:
         """Nobody is registered by this; what stands on the telephones' settings pages is known."""
@@ -45,12 +46,16 @@ class SimulatedTelephones:
     def add_login(self, login: Login) -> None:
         """One more telephone, not registered."""
         self._logins = [*(known for known in self._logins if known.device != login.device), login]
-        answer = self.perform(
-            {"do": "login", "device": login.device, "domain": login.domain, "password": login.password})
+        answer = self.perform(_login(login))
         if not answer["ok"]:
             raise RuntimeError(f"{login.device}: {answer['error']}")
 
     def perform(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Once the telephones are back, where the simulator has just been started anew."""
+        self._ready.wait(CONNECT_S)
+        return self._perform(request)
+
+    def _perform(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             # Not escaped to ASCII: a backslash is not let through to a switch (shared/esl/commands.py).
             text = self._client.api("telephone", json.dumps(dict(request), ensure_ascii=False))
@@ -66,20 +71,22 @@ class SimulatedTelephones:
 
     def _come_back(self, client: InboundClient) -> None:
         for login in self._logins:
-            answer = self.perform(
-                {"do": "login", "device": login.device, "domain": login.domain, "password": login.password})
-            if not answer["ok"]:
+            if not self._perform(_login(login))["ok"]:
                 return
         before = self._registered.copy()
-        changes = self.perform({"do": "state"}).get("changes", [])
+        changes = self._perform({"do": "state"}).get("changes", [])
         now = {change["call"] for change in changes if change["change"] == "call"}
         for change in [change for call, change in self._calls.items() if call not in now]:
             self._pass_on({**change, "state": "ended", "end_cause": "NETWORK_OUT_OF_ORDER"})
         for change in changes:
             self._pass_on(change)
         for device in before - self._registered:
-            self.perform({"do": "register", "device": device})
+            self._perform({"do": "register", "device": device})
         self._ready.set()
+
+    def _step(self, in_step: bool) -> None:
+        if not in_step:
+            self._ready.clear()
 
     def _take(self, event: Event) -> None:
         self._pass_on(json.loads(event.body or "{}"))
@@ -92,3 +99,7 @@ class SimulatedTelephones:
             if change["state"] == "ended":
                 del self._calls[change["call"]]
         self.on_change(change)
+
+
+def _login(login: Login) -> dict[str, Any]:
+    return {"do": "login", "device": login.device, "domain": login.domain, "password": login.password}
