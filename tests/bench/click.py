@@ -3,8 +3,9 @@
 python -m tests.bench.click [--short] prints {"click_to_accepted_ms": …, "click_to_invite_ms": …}.
 
 Accepted: POST /v1/calls at 50 a second, in batches after one that does not count (connections are opened, statements
-planned), from the moment it was due to its answer; every one is dialled meanwhile. Invite: clicks at 5 a second, from the request to the INVITE at the handset (SIPp writes down when it came,
-and is busy at once); in turns with them the same originate given to the switch by hand, the peer.
+planned), from the moment it was due to its answer; every one is dialled meanwhile. Invite: clicks at 5 a second, from
+the request to the INVITE at the handset (SIPp writes down when it came, and is busy at once); in turns with them the
+same originate given to the switch by hand, the peer.
 """
 
 from shared import patched  # noqa: F401, I001  (before anything that opens a socket)
