@@ -213,7 +213,7 @@ class _Handler(WSGIHandler):
         try:
             super().process_result()
         finally:
-            watch.kill(block=False)
+            watch.kill()  # and gone, before the next request is read from the same connection
 
     def _end_without_reader(self, stream: Any) -> None:
         try:

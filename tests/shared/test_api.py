@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import time
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 import pytest
@@ -109,6 +111,8 @@ def url(admin_database_url: str, service_database_urls: Mapping[str, str]) -> It
                 try:
                     while True:
                         yield "data: here\n\n"
+                        if "once" in request.args:
+                            return
                         gevent.sleep(60 if silent else 0.02)
                 finally:
                     ENDED.set()
@@ -136,6 +140,16 @@ def test_a_stream_ends_when_its_reader_goes_also_while_nothing_is_told(url: str)
         assert stream.readline() == b"data: here\n"
         assert not ENDED.wait(0.2)
     assert ENDED.wait(1)
+
+
+def test_after_a_stream_the_connection_takes_the_next_request(url: str) -> None:
+    where = urlsplit(url)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=10)
+    headers = {"Authorization": f"Bearer {SUBSCRIBER_TOKEN}"}
+    for _ in range(2):
+        connection.request("GET", "/v1/things/events?once=1", headers=headers)
+        assert connection.getresponse().read() == b"data: here\n\n"
+    connection.close()
 
 
 def test_a_stream_ends_when_its_token_is_taken_back(url: str, admin_database_url: str) -> None:
