@@ -6,6 +6,8 @@ What only SIP can say is told to the real switch alone, and so proves no row: th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gevent
 import pytest
@@ -142,13 +144,21 @@ def test_whatever_a_stranger_writes_into_his_requests_he_sees_nothing(stage: Sta
             assert not re.search("early|confirmed|phone|ring<|call<", notify.partition("\r\n\r\n")[2], re.I), notify
 
 
-def test_the_message_lamp_of_a_colleague_is_not_for_me(stage: Stage) -> None:
+@contextmanager
+def annas_second(stage: Stage) -> Iterator[tuple[DeviceByHand, list[str]]]:
+    """Anna's second telephone, played by hand and not registered, and the NOTIFYs it is sent."""
     if not stage.real:
         pytest.skip("the simulator speaks no SIP")
     assert isinstance(stage.driver, HandsetDriver)
     told: list[str] = []
     login = Login("anna-soft", DOMAIN, stage.secrets["devices"]["anna-soft"])
     with DeviceByHand(login, stage.driver.places, told.append) as device:
+        yield device, told
+        assert device.register(expires_s=0) == 200
+
+
+def test_the_message_lamp_of_a_colleague_is_not_for_me(stage: Stage) -> None:
+    with annas_second(stage) as (device, told):
         assert device.register() == 200
         for address in (f"bernd-desk@{DOMAIN}", f"anna-soft@{DOMAIN}"):
             assert device.subscribe(address, "message-summary") == 202
@@ -156,17 +166,11 @@ def test_the_message_lamp_of_a_colleague_is_not_for_me(stage: Stage) -> None:
             while not any("To: <sip:anna-soft" in notify and "Event: message-summary" in notify for notify in told):
                 gevent.sleep(0.02)
         assert not any("bernd-desk" in notify for notify in told)
-        assert device.register(expires_s=0) == 200
 
 
 def test_a_telephone_that_asks_a_moment_before_it_is_registered_hears_of_the_next_change(stage: Stage) -> None:
     """As telephones do that have just started: both questions are under way at the same time."""
-    if not stage.real:
-        pytest.skip("the simulator speaks no SIP")
-    assert isinstance(stage.driver, HandsetDriver)
-    told: list[str] = []
-    login = Login("anna-soft", DOMAIN, stage.secrets["devices"]["anna-soft"])
-    with DeviceByHand(login, stage.driver.places, told.append) as device:
+    with annas_second(stage) as (device, told):
         assert device.subscribe(f"{stage.extension('bernd')}@{DOMAIN}") == 202
         assert device.subscribe(f"anna-soft@{DOMAIN}", "message-summary") == 202
         assert device.register() == 200
@@ -183,4 +187,3 @@ def test_a_telephone_that_asks_a_moment_before_it_is_registered_hears_of_the_nex
                 while not any("Messages-Waiting: yes" in notify and ";expires=" in notify for notify in told):
                     gevent.sleep(0.02)
         delete_all(stage, "anna")
-        assert device.register(expires_s=0) == 200
